@@ -47,13 +47,25 @@ READY = Metric("sidecar_ready", Type.GAUGE, "1 when /readyz says yes, else 0.")
 REQUESTS = Metric(
     "sidecar_requests_total",
     Type.COUNTER,
-    'Requests by outcome: "passed" on to the agent, or the code of the refusal.',
+    'Requests that were let in and have ended, by how: "done", or what broke them off.',
     ("listener", "outcome"),
 )
+REFUSALS = Metric(
+    "sidecar_refusals_total", Type.COUNTER, "Requests that the sidecar answered itself, by code.", ("listener", "code")
+)
+RESPONSES = Metric(
+    "sidecar_responses_total",
+    Type.COUNTER,
+    "Requests that were let in and have ended, by their answer's status; 0 where none came.",
+    ("listener", "status"),
+)
 IN_FLIGHT = Metric(
-    "sidecar_requests_in_flight", Type.GAUGE, "Requests that were begun and have not ended.", ("listener",)
+    "sidecar_requests_in_flight", Type.GAUGE, "Requests that were let in and have not ended.", ("listener",)
 )
 CONNECTIONS = Metric("sidecar_connections", Type.GAUGE, "Connections that are open to the listener.", ("listener",))
+ACCEPTED = Metric(
+    "sidecar_connections_total", Type.COUNTER, "Connections that the listener has accepted.", ("listener",)
+)
 HANDLES = Metric(
     "sidecar_handles", Type.GAUGE, 'Invocations by state: "open", or "lingering" after their response.', ("state",)
 )
@@ -80,7 +92,8 @@ OPEN_FDS = Metric("process_open_fds", Type.GAUGE, "File descriptors that are ope
 MAX_FDS = Metric("process_max_fds", Type.GAUGE, "File descriptors that may be open.")
 
 METRICS = (
-    *(BUILD, READY, REQUESTS, IN_FLIGHT, CONNECTIONS, HANDLES, ISSUER_KEYS, ISSUER_KEY_AGE),
+    *(BUILD, READY, REQUESTS, REFUSALS, RESPONSES, IN_FLIGHT, CONNECTIONS, ACCEPTED),
+    *(HANDLES, ISSUER_KEYS, ISSUER_KEY_AGE),
     *(JOURNAL_FILL, JOURNAL_LOST, JOURNAL_REJECTED, CPU, MEMORY, START, OPEN_FDS, MAX_FDS),
 )
 """Every family, in the order in which they are rendered."""

@@ -33,9 +33,9 @@ def test_a_family_is_introduced_once_and_holds_all_its_samples() -> None:
     lines = read(
         render(
             [
-                metrics.REQUESTS(3, "inbound", "passed"),
+                metrics.REQUESTS(3, "inbound", "done"),
                 metrics.IN_FLIGHT(1, "inbound"),
-                metrics.REQUESTS(2, "inbound", "token_missing"),
+                metrics.REQUESTS(2, "inbound", "agent_gone"),
             ]
         )
     )
@@ -44,8 +44,8 @@ def test_a_family_is_introduced_once_and_holds_all_its_samples() -> None:
         *["sidecar_requests_in_flight"] * 3,
     ]
     assert [line["labels"] for line in lines if line["name"]] == [
-        'listener="inbound",outcome="passed"',
-        'listener="inbound",outcome="token_missing"',
+        'listener="inbound",outcome="done"',
+        'listener="inbound",outcome="agent_gone"',
         'listener="inbound"',
     ]
 
