@@ -1,9 +1,14 @@
 """Real counterparts: one that is missing is a skip on a laptop and a failure in CI."""
 
 import os
+import shutil
 from typing import NoReturn
 
 import pytest
+
+from tests.child import ROOT
+
+NODE_FOLDER = ROOT / "tests" / "node"
 
 
 def missing(reason: str) -> NoReturn:
@@ -11,3 +16,12 @@ def missing(reason: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(f"a counterpart is missing: {reason}", pytrace=False)
     pytest.skip(reason)
+
+
+def node(package: str) -> str:
+    """The Node interpreter: the locked one, else the system's; *package* must be installed beside our scripts."""
+    if not (NODE_FOLDER / "node_modules" / package).is_dir():
+        missing(f"the Node package {package}: run  npm ci  in tests/node")
+    locked = NODE_FOLDER / "node_modules" / ".bin" / "node"
+    found = str(locked) if locked.exists() else shutil.which("node")
+    return found or missing("Node: run  npm ci  in tests/node")
