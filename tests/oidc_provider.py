@@ -191,7 +191,8 @@ class OidcProvider:
 def _action(url: str, page: str) -> str:
     found = re.search(r'<form[^>]* action="([^"]+)"', page)
     assert found is not None, page
-    return urljoin(url, found[1])
+    action: str = found[1]
+    return urljoin(url, action)
 
 
 def _answers(page: str, person: str) -> dict[str, str]:
