@@ -1,13 +1,14 @@
 """The real ``sidecar serve`` as a child process, on ports that nobody else has: what tests from outside talk to."""
 
 import asyncio
-import hashlib
 import json
 import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import yaml
 from tests.child import TICK, Child
 
 DRAIN = 15.0
-"""Seconds that a stop may take, unless a test says otherwise: ``inbound.timeouts.drain`` is 2 s in ``settings`` below."""
+"""Seconds that a stop may take, unless a test says otherwise: ``settings`` gives it 2 s to drain."""
 
 
 def settings(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -100,9 +101,9 @@ class Running:
         """Another configuration in the same file, not read until a reload."""
         self.config.write_text(yaml.safe_dump(settings(given, self.folder)))
 
-    async def said(self, pattern: str, *, timeout: float = 20.0) -> re.Match[str]:
+    async def said(self, pattern: str, *, within: float = 20.0) -> re.Match[str]:
         """Wait until it has printed or logged *pattern*."""
-        return await asyncio.to_thread(lambda: self._child.said(pattern, timeout=timeout))
+        return await asyncio.to_thread(lambda: self._child.said(pattern, timeout=within))
 
     def send(self, number: signal.Signals) -> None:
         self._child.send(number)
@@ -130,28 +131,26 @@ class Running:
     def events(self) -> list[dict[str, Any]]:
         """The audit log: every event that has been drained so far, oldest first."""
         files = sorted((self.folder / "state" / "audit").glob("*.jsonl"))
-        return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+        lines = [line for file in files for line in file.read_text().splitlines(keepends=True)]
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
-    async def event(self, name: str, *, timeout: float = 5.0, **attributes: Any) -> dict[str, Any]:
-        """Wait for an event of that name and with these attributes (``identity_reason`` for ``identity.reason``)."""
-        wanted = {key.replace("_", "."): value for key, value in attributes.items()}
-        deadline = asyncio.get_running_loop().time() + timeout
-        while asyncio.get_running_loop().time() < deadline:
-            for each in self.events():
-                if each["name"] == name and wanted.items() <= each["attributes"].items():
-                    return each
-            await asyncio.sleep(TICK * 5)
-        raise AssertionError(f"no {name} with {wanted} among {self.events()}")
+    async def event(self, wanted: Callable[[dict[str, Any]], bool], *, within: float = 5.0) -> dict[str, Any]:
+        """Wait until an event that is *wanted* stands in the audit log."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            if found := next(filter(wanted, self.events()), None):
+                return found
+            await asyncio.sleep(5 * TICK)
+        raise AssertionError(f"it isn't among {self.events()}")
 
 
 @asynccontextmanager
 async def sidecar(
     given: Mapping[str, Any], folder: Path, *, env: Mapping[str, str] | None = None
 ) -> AsyncIterator[Running]:
-    """Start it on *given* (over ``settings``); at the end it must stop by SIGTERM with exit code 0, unless it has ended."""
-    name = hashlib.sha256(os.urandom(8)).hexdigest()[:8]
-    place = folder / f"sidecar-{name}"
-    place.mkdir(parents=True)
+    """Start it on *given* (over ``settings``); at the end it must stop by SIGTERM with code 0, unless it has ended."""
+    folder.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(prefix="sidecar-", dir=folder))
     config = place / "sidecar.yaml"
     config.write_text(yaml.safe_dump(settings(given, place)))
     running = Running(config, place, env or {})

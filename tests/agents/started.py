@@ -15,17 +15,8 @@ Start = Callable[[Path], AbstractContextManager[str]]
 @contextmanager
 def fastapi_agent(folder: Path) -> Iterator[str]:
     """FastAPI on uvicorn; yields its URL."""
-    argv = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "tests.agents.fastapi_agent:app",
-        "--port",
-        "0",
-        "--ws",
-        "websockets-sansio",
-    ]
-    with child(argv, folder, "fastapi-agent") as process:
+    uvicorn = [sys.executable, "-m", "uvicorn", "--port", "0", "--ws", "websockets-sansio"]
+    with child([*uvicorn, "tests.agents.fastapi_agent:app"], folder, "fastapi-agent") as process:
         yield process.said(r"Uvicorn running on (http://127\.0\.0\.1:\d+)")[1]
 
 
