@@ -1,0 +1,319 @@
+"""The front door: a caller's token becomes the agent's headers.
+
+Read ``admit`` and ``_let_in`` aloud, and they are what the front door promises: the path selects a rule, exactly one bearer token
+is read, the token is verified or remembered, the event is written down, an invocation is opened, and the agent reads who called.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Any, Protocol
+
+from sidecar.errors import AmbiguousCredentials, BadRequest, Refusal, TokenMalformed, TokenMissing, Unauthenticated
+from sidecar.events import Template, rejected
+from sidecar.identity.principal import Principal
+from sidecar.inbound import headers
+from sidecar.inbound.path import Rule, Rules
+from sidecar.invocation.invocation import Invocation, Invocations
+from sidecar.keyring.verified import Verified, Verifier
+from sidecar.relay.head import Head, Shapes
+from sidecar.relay.passage import Notice, Outcome, Passage, Peer
+from sidecar.relay.pool import Pool
+from sidecar.wire.trace import Trace, Tracer, strip_identity, tracestate
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the front door makes of a head's field names, once."""
+
+    kept: tuple[int, ...]
+    """Lines that go to the agent as they came."""
+    kept_of_trusted: tuple[int, ...]
+    """The same where the peer is a trusted proxy."""
+    authorization: int
+    traceparent: int
+    tracestate: tuple[int, ...]
+    baggage: tuple[int, ...]
+    forwarding: tuple[bytes, ...]
+    """Names of forwarding fields that are there."""
+    preflight: bool
+    """The names of a CORS preflight are there (Fetch standard, section 3.2.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What is made once of a verified token: the lines that say who it is, and its event."""
+
+    principal: Principal
+    lines: bytes
+    admitted: Template
+
+
+class Journal(Protocol):
+    def record(self, event: bytes) -> None:
+        """Raise ``AuditUnavailable``."""
+
+    def reject(self, event: bytes, code: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One request as its trace sees it; times in nanoseconds since the epoch."""
+
+    trace: Trace
+    began: int
+    ended: int
+    method: bytes
+    status: int
+    outcome: Outcome
+    principal: str
+
+
+class Visit(Passage):
+    """A request on its way to the agent."""
+
+    __slots__ = ("_began", "_door", "_invocation", "_method", "_trace")
+
+    def __init__(
+        self,
+        door: "Door",
+        head: bytes,
+        mark: bytes,
+        trace: Trace,
+        method: bytes,
+        invocation: Invocation | None,
+        began: int,
+    ) -> None:
+        super().__init__(door.agent, head, mark)
+        self._door = door
+        self._trace = trace
+        self._method = method
+        self._invocation = invocation
+        self._began = began
+
+    def ended(self, outcome: Outcome, status: int) -> None:
+        invocation, door = self._invocation, self._door
+        if invocation is not None:
+            door.invocations.end(invocation)
+        if door.spans is not None and self._trace.sampled:
+            who = invocation.principal.id if invocation is not None else ""
+            door.spans(Span(self._trace, self._began, door.clock_ns(), self._method, status, outcome, who))
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How this door is set: the configuration's ``inbound`` and ``agent``."""
+
+    public: tuple[str, ...] = ()
+    preflight: bool = False
+    """Let CORS preflights pass."""
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    forward_authorization: bool = False
+    resource_metadata: str | None = None
+    """The URL that a 401 names (RFC 9728, section 5.1)."""
+
+
+OWNED = (
+    "/.well-known/oauth-protected-resource",
+    "/.well-known/oauth-protected-resource/",
+    "/.well-known/identity-sidecar/jwks.json",
+)
+
+
+class Door:
+    """Decides about requests to the agent."""
+
+    def __init__(
+        self,
+        *,
+        manners: Manners,
+        verifier: Verifier[Caller],
+        invocations: Invocations,
+        journal: Journal,
+        tracer: Tracer,
+        agent: Pool,
+        own: Pool | None,
+        clock: Callable[[], float],
+        clock_ns: Callable[[], int],
+        spans: Callable[[Span], None] | None,
+    ) -> None:
+        """*own* serves the paths that the sidecar owns, if any."""
+        self.agent = agent
+        self.invocations = invocations
+        self.spans = spans
+        self.clock_ns = clock_ns
+        self._own = own
+        self._clock = clock
+        self._manners = manners
+        self._verifier = verifier
+        self._journal = journal
+        self._tracer = tracer
+        self._rules = Rules(manners.public, OWNED if own is not None else ())
+        self._shapes: Shapes[Plan] = Shapes(self._plan)
+
+    @property
+    def shapes(self) -> Shapes[Plan]:
+        return self._shapes
+
+    def drops(self, name: bytes) -> bool:
+        return name == b"authorization" or name in headers.REPLACED or headers.forged(name) or headers.forwarding(name)
+
+    # the way in
+
+    def admit(self, head: Head[Plan], peer: Peer) -> Passage | Awaitable[Passage]:
+        plan = head.shape.plan
+        rule = self._rules.select(head.path)
+        trace = self._tracer.enter(head.value(plan.traceparent) if plan.traceparent >= 0 else None)
+        if rule is Rule.OWNED and self._own is not None:
+            return Passage(self._own, self._request(head, peer, trace, b""), b"X-Trace-Id: %b\r\n" % trace.trace_id)
+        if rule is Rule.PUBLIC or (plan.preflight and head.method == b"OPTIONS" and self._manners.preflight):
+            return self._visit(head, trace, self._request(head, peer, trace, b""), None, self.clock_ns())
+        token = _bearer(head, plan)
+        verified = self._verifier.remembered(token, self._clock())
+        if verified is None:
+            return self._verify(head, peer, trace, token)
+        return self._let_in(head, peer, trace, verified)
+
+    async def _verify(self, head: Head[Plan], peer: Peer, trace: Trace, token: bytes) -> Passage:
+        return self._let_in(head, peer, trace, await self._verifier.verify(token))
+
+    def _let_in(self, head: Head[Plan], peer: Peer, trace: Trace, verified: Verified[Caller]) -> Passage:
+        caller = verified.prepared
+        began = self.clock_ns()
+        self._journal.record(
+            caller.admitted.fill(began, trace.trace_id, trace.span_id, trace.span_id, head.method, head.path)
+        )
+        left = verified.expires - self._clock()
+        invocation, handle = self.invocations.open(caller.principal, trace.trace_id, trace.span_id, left)
+        self._shapes.keep(head.shape)
+        added = b"%bX-Identity-Invocation: %b\r\n" % (caller.lines, handle)
+        return self._visit(head, trace, self._request(head, peer, trace, added), invocation, began)
+
+    def _visit(self, head: Head[Plan], trace: Trace, sent: bytes, invocation: Invocation | None, began: int) -> Visit:
+        return Visit(self, sent, b"X-Trace-Id: %b\r\n" % trace.trace_id, trace, head.method, invocation, began)
+
+    def _request(self, head: Head[Plan], peer: Peer, trace: Trace, added: bytes) -> bytes:
+        """The head that the agent gets: what the caller may say, then what only the sidecar says."""
+        plan, lines = head.shape.plan, head.lines
+        trusted = self._trusted(peer)
+        kept = [lines[index] for index in (plan.kept_of_trusted if trusted else plan.kept)]
+        if head.nominated:
+            kept = _without(kept, head.nominated)
+        if head.minor == 0:
+            kept = _without(kept, frozenset({b"expect"}))
+        context = b"traceparent: 00-%b-%b-%b\r\n" % (trace.trace_id, trace.span_id, trace.flags)
+        if plan.tracestate and trace.parent and (state := tracestate(_joined(head, plan.tracestate))):
+            context += b"tracestate: %b\r\n" % state
+        if plan.baggage and (baggage := strip_identity(_joined(head, plan.baggage))):
+            context += b"baggage: %b\r\n" % baggage
+        return b"%b %b HTTP/1.1\r\n%b\r\n%b%b%b" % (
+            head.method,
+            head.target,
+            b"\r\n".join(kept),
+            self._forwarded(head, peer, trusted=trusted),
+            context,
+            added,
+        )
+
+    def _forwarded(self, head: Head[Plan], peer: Peer, *, trusted: bool) -> bytes:
+        host = head.value(head.shape.host)
+        proto = "https" if peer.tls else "http"
+        if trusted and head.shape.plan.forwarding:
+            before = {name: head.values(name) for name in head.shape.plan.forwarding}
+            return headers.forwarded_lines(peer.address, proto, host, before)
+        memo = peer.memo
+        if memo is None or memo[0] != host:
+            peer.memo = memo = (host, headers.forwarded_lines(peer.address, proto, host, {}))
+        lines: bytes = memo[1]
+        return lines
+
+    def _trusted(self, peer: Peer) -> bool:
+        networks = self._manners.trusted_proxies
+        if not networks or not peer.address:
+            return False
+        address = ip_address(peer.address.partition("%")[0])
+        mapped = getattr(address, "ipv4_mapped", None)
+        return any((mapped or address) in network for network in networks)
+
+    # the way out again
+
+    def refused(self, refusal: Refusal, head: Head[Any] | None, peer: Peer) -> Notice:
+        traceparent = None
+        if head is not None and head.shape.plan.traceparent >= 0:
+            traceparent = head.value(head.shape.plan.traceparent)
+        trace = self._tracer.enter(traceparent)
+        event = rejected(
+            self.clock_ns(),
+            trace.trace_id,
+            trace.span_id,
+            refusal.code,
+            refusal.reason,
+            refusal.status,
+            head.method if head is not None else b"",
+            head.path if head is not None else b"",
+        )
+        self._journal.reject(event, refusal.code)
+        return Notice(trace.trace_id.decode(), self._challenge(refusal))
+
+    def _challenge(self, refusal: Refusal) -> tuple[tuple[str, str], ...]:
+        """``WWW-Authenticate`` (RFC 6750, section 3; RFC 9728, section 5.1)."""
+        if not isinstance(refusal, Unauthenticated):
+            return ()
+        said = []
+        if refusal.error is not None:
+            said += [f'error="{refusal.error}"', f'error_description="{refusal.title}"']
+        if self._manners.resource_metadata is not None:
+            said.append(f'resource_metadata="{self._manners.resource_metadata}"')
+        return (("WWW-Authenticate", "Bearer" + (" " + ", ".join(said) if said else "")),)
+
+    # what names alone decide
+
+    def _plan(self, at: Mapping[bytes, tuple[int, ...]]) -> Plan:
+        kept, kept_of_trusted = [], []
+        for name, indices in at.items():
+            if name in headers.REPLACED or headers.forged(name):
+                continue
+            if name == b"authorization" and not self._manners.forward_authorization:
+                continue
+            kept_of_trusted += indices
+            if not headers.forwarding(name):
+                kept += indices
+        return Plan(
+            kept=tuple(sorted(kept)),
+            kept_of_trusted=tuple(sorted(kept_of_trusted)),
+            authorization=at[b"authorization"][0] if b"authorization" in at else -1,
+            traceparent=at[b"traceparent"][0] if len(at.get(b"traceparent", ())) == 1 else -1,
+            tracestate=at.get(b"tracestate", ()),
+            baggage=at.get(b"baggage", ()),
+            forwarding=tuple(name for name in at if name in headers.FORWARDING),
+            preflight=b"origin" in at and b"access-control-request-method" in at,
+        )
+
+
+def _bearer(head: Head[Plan], plan: Plan) -> bytes:
+    """The one bearer token (RFC 6750, section 2.1). Raise ``TokenMissing`` or ``TokenMalformed``."""
+    if plan.authorization < 0:
+        raise TokenMissing("no Authorization")
+    scheme, _, token = head.value(plan.authorization).partition(b" ")
+    if scheme.lower() != b"bearer":
+        raise TokenMissing("an Authorization of another scheme than Bearer")
+    token = token.strip(b" ")
+    if not token:
+        raise TokenMalformed("Bearer without a token")
+    if b"," in token:
+        raise AmbiguousCredentials("a list of credentials in one Authorization")
+    return token
+
+
+def _joined(head: Head[Plan], indices: tuple[int, ...]) -> bytes:
+    return b",".join([head.value(index) for index in indices])
+
+
+def _without(lines: list[bytes], names: frozenset[bytes]) -> list[bytes]:
+    """*lines* without those of *names*. Raise ``BadRequest`` where Connection would take Host away."""
+    if b"host" in names:
+        raise BadRequest("Connection names Host")
+    return [line for line in lines if line.partition(b":")[0].lower() not in names]

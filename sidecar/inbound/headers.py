@@ -1,0 +1,165 @@
+"""What the agent may believe: headers that callers never set, and those that say who they are. Pure."""
+
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import quote
+
+from sidecar.identity.principal import Principal
+from sidecar.relay.head import HOP_BY_HOP
+
+MOST_ADDED = 8192
+_FOR_THE_REST = 1024
+"""Room for what differs from one request to the next: the handle, trace context, forwarding."""
+_MOST_VALUE = 1024
+
+_IDENTITY = b"x-identity-"
+_ASSERTED = frozenset(
+    {b"x-forwarded-user", b"x-forwarded-email", b"x-forwarded-groups", b"x-forwarded-preferred-username"}
+    | {b"x-forwarded-access-token", b"remote-user", b"x-remote-user"}
+)
+_ASSERTED_PREFIXES = (
+    b"x-auth-request-",
+    b"x-amzn-oidc-",
+    b"x-goog-authenticated-user-",
+    b"x-ms-client-principal",
+    b"x-pomerium-",
+)
+
+_VISIBLE = "!\"#$&'()*+-./:;<=>?@[\\]^_`{|}~"
+_VALUE_SAFE = _VISIBLE + ","
+
+
+def forged(name: bytes) -> bool:
+    """Whether a field of this name says who a user is: none that a caller sends is passed on.
+
+    ``_`` is read as ``-`` and case is ignored, since CGI and WSGI make one variable of all such spellings.
+    """
+    plain = name.lower().replace(b"_", b"-")
+    return plain.startswith(_IDENTITY) or plain in _ASSERTED or plain.startswith(_ASSERTED_PREFIXES)
+
+
+def ours(name: bytes) -> bool:
+    """Whether a field of an answer is one that only the sidecar sets."""
+    plain = name.lower().replace(b"_", b"-")
+    return plain.startswith(_IDENTITY) or plain in (b"sidecar-error", b"x-trace-id")
+
+
+def value(text: str) -> str:
+    """*text* as visible ASCII: all else, and ``%``, percent-encoded UTF-8."""
+    return quote(text, safe=_VALUE_SAFE, errors="replace")
+
+
+def item(text: str) -> str:
+    """*text* as one item of a comma-separated list."""
+    return quote(text, safe=_VISIBLE, errors="replace")
+
+
+def principal_lines(
+    principal: Principal, named: Mapping[str, frozenset[str]] | None = None, extra: Sequence[str] = ()
+) -> bytes:
+    """The header lines that say who *principal* is, each with its CRLF, in ``MOST_ADDED`` bytes with what is still to come.
+
+    *named* narrows groups and roles to those that the configuration names. *extra* is lines that can't be cut.
+    """
+    lines = [
+        f"X-Identity-Principal: {principal.id}",
+        f"X-Identity-Subject: {value(principal.subject)}",
+        f"X-Identity-Issuer: {value(principal.issuer)}",
+        f"X-Identity-Kind: {principal.kind}",
+        *extra,
+    ]
+    room = MOST_ADDED - _FOR_THE_REST - sum(len(line) + 2 for line in lines)
+    cut: list[str] = []
+    for name, single in (
+        ("Tenant", principal.tenant),
+        ("Client", principal.client),
+        ("Name", principal.name),
+        ("Email", principal.email),
+    ):
+        if single:
+            line = f"X-Identity-{name}: {value(single)}"
+            if len(line) > _MOST_VALUE:
+                cut.append(name)
+            else:
+                lines.append(line)
+                room -= len(line) + 2
+    groups, roles = principal.groups, principal.roles
+    if named is not None:
+        groups = None if groups is None else groups & named["groups"]
+        roles &= named["roles"]
+    if groups is None:
+        lines.append("X-Identity-Groups-Unknown: true")
+        room -= len(lines[-1]) + 2
+    for name, several in (("Scopes", principal.scopes), ("Roles", roles), ("Groups", groups or ())):
+        line, whole = _list(f"X-Identity-{name}: ", several, room)
+        if several:
+            lines.append(line)
+            room -= len(line) + 2
+        if not whole:
+            cut.append(name)
+    if cut:
+        lines.append("X-Identity-Truncated: " + ",".join(f"X-Identity-{name}" for name in cut))
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def _list(prefix: str, items: Iterable[str], room: int) -> tuple[str, bool]:
+    """A line of as many whole items as fit, and whether all did."""
+    line, count = prefix, 0
+    room -= 128  # for X-Identity-Truncated
+    for text in sorted(items):
+        added = ("," if count else "") + item(text)
+        if len(line) + len(added) > room:
+            return line, False
+        line += added
+        count += 1
+    return line, True
+
+
+def forwarded_lines(address: str, proto: str, host: bytes, before: Mapping[bytes, Sequence[bytes]]) -> bytes:
+    """``X-Forwarded-*`` and ``Forwarded`` (RFC 7239): afresh, or behind what a trusted proxy said *before*."""
+    chain = b", ".join([*before.get(b"x-forwarded-for", ()), address.encode()]) if address else _joined(before)
+    node = _node(address)
+    said_host = host.decode("latin-1")
+    pair = f'for={node};host="{_quoted(said_host)}";proto={proto}'.encode()
+    first_proto = before.get(b"x-forwarded-proto", (proto.encode(),))[0]
+    first_host = before.get(b"x-forwarded-host", (host,))[0]
+    parts = [
+        b"X-Forwarded-For: " + chain if chain else b"",
+        b"X-Forwarded-Proto: " + first_proto,
+        b"X-Forwarded-Host: " + first_host,
+        b"Forwarded: " + b", ".join([*before.get(b"forwarded", ()), pair]),
+    ]
+    return b"".join([part + b"\r\n" for part in parts if part])
+
+
+def _joined(before: Mapping[bytes, Sequence[bytes]]) -> bytes:
+    return b", ".join(before.get(b"x-forwarded-for", ()))
+
+
+def _node(address: str) -> str:
+    if not address:
+        return "unknown"
+    try:
+        version = ipaddress.ip_address(address.partition("%")[0]).version
+    except ValueError:
+        return "unknown"
+    return address if version == 4 else f'"[{address.partition("%")[0]}]"'
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+FORWARDING = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"})
+_ALSO_FORWARDING = frozenset(
+    {b"x-forwarded-port", b"x-forwarded-server", b"x-forwarded-prefix", b"x-forwarded-ssl", b"x-real-ip"}
+)
+TRACE = frozenset({b"traceparent", b"tracestate", b"baggage"})
+
+REPLACED = FORWARDING | TRACE | HOP_BY_HOP | {b"content-length"}
+"""Fields that the front door or the relay writes anew."""
+
+
+def forwarding(name: bytes) -> bool:
+    """Whether a field speaks for a proxy in front: believed of trusted ones alone."""
+    return name in FORWARDING or name in _ALSO_FORWARDING

@@ -1,0 +1,116 @@
+"""One call of the agent by one principal: opened at the front door, dead soon after its answer has ended."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sidecar.identity.principal import Principal
+from sidecar.invocation.handle import Handles, digest
+
+
+@dataclass(slots=True, eq=False)
+class Invocation:
+    principal: Principal
+    id: bytes
+    """For the record: the span's id, never the handle."""
+    trace_id: bytes
+    key: bytes
+    """The handle's digest."""
+    dies: float
+    """Monotonic seconds at which the handle dies, at the latest."""
+    ended: bool = False
+    """Its response has ended: it lingers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """In seconds."""
+
+    linger: float = 30.0
+    most: float = 3600.0
+    end_with_token: bool = False
+
+
+class Invocations:
+    """The invocations that are alive, found by handle. In memory only: a handle never outlives the process."""
+
+    MOST_LINGERING = 10_000
+
+    def __init__(
+        self,
+        lifetimes: Lifetimes,
+        *,
+        handles: Handles,
+        clock: Callable[[], float],
+        most_lingering: int = MOST_LINGERING,
+    ) -> None:
+        self.lifetimes = lifetimes
+        self._handles = handles
+        self._clock = clock
+        self._most_lingering = most_lingering
+        self._alive: dict[bytes, Invocation] = {}
+        self._lingering: deque[Invocation] = deque()
+
+    def open(
+        self, principal: Principal, trace_id: bytes, span_id: bytes, token_seconds: float
+    ) -> tuple[Invocation, bytes]:
+        """A new invocation and its handle. *token_seconds*: for how long the caller's token is still good."""
+        now = self._clock()
+        lifetimes = self.lifetimes
+        seconds = min(lifetimes.most, token_seconds) if lifetimes.end_with_token else lifetimes.most
+        handle = self._handles.make()
+        key = digest(handle)
+        invocation = Invocation(principal, span_id, trace_id, key, now + seconds)
+        self._alive[key] = invocation
+        self._bury(now)
+        return invocation, handle
+
+    def find(self, handle: bytes) -> Invocation | None:
+        """The living invocation that *handle* names."""
+        invocation = self._alive.get(digest(handle))
+        if invocation is None or invocation.dies <= self._clock():
+            return None
+        return invocation
+
+    def end(self, invocation: Invocation) -> None:
+        """Its response has ended: it lingers for what its agent still has under way."""
+        if invocation.ended or invocation.key not in self._alive:
+            return
+        invocation.ended = True
+        now = self._clock()
+        invocation.dies = min(invocation.dies, now + self.lifetimes.linger)
+        self._lingering.append(invocation)
+        self._bury(now)
+
+    def end_all(self, doomed: Callable[[Principal], bool]) -> int:
+        """Kill at once those whose principal is *doomed*; return how many."""
+        keys = [key for key, each in self._alive.items() if doomed(each.principal)]
+        for key in keys:
+            del self._alive[key]
+        return len(keys)
+
+    def sweep(self) -> None:
+        """Forget the dead, those that never ended included."""
+        now = self._clock()
+        self._bury(now)
+        for key in [key for key, each in self._overdue(now)]:
+            del self._alive[key]
+
+    @property
+    def open_count(self) -> int:
+        return len(self._alive) - len(self._lingering)
+
+    @property
+    def lingering_count(self) -> int:
+        return len(self._lingering)
+
+    def _bury(self, now: float) -> None:
+        """Forget the first of those that linger, where their time has come or they are too many. A few at each call."""
+        lingering = self._lingering
+        for _ in range(4):
+            if not lingering or (lingering[0].dies > now and len(lingering) <= self._most_lingering):
+                return
+            self._alive.pop(lingering.popleft().key, None)
+
+    def _overdue(self, now: float) -> Iterator[tuple[bytes, Invocation]]:
+        return ((key, each) for key, each in self._alive.items() if each.dies <= now and not each.ended)

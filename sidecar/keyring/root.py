@@ -1,0 +1,65 @@
+"""The one root key of a sidecar: all else that is keyed is derived from it, so a fleet that shares it agrees."""
+
+import base64
+import binascii
+import os
+from pathlib import Path
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from sidecar.secret import Secret
+
+BYTES = 32
+
+
+class KeyUnusable(Exception):
+    """The state key can't be used; the text says why and what to do."""
+
+
+class Root:
+    """32 bytes that never leave this object."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != BYTES:
+            raise KeyUnusable(f"the state key is {len(key)} bytes; give {BYTES} random bytes, base64-encoded")
+        self._key = key
+
+    def derive(self, label: str, length: int = BYTES) -> bytes:
+        """A key of its own for each use (RFC 5869, with *label* as info)."""
+        return HKDF(hashes.SHA256(), length, salt=None, info=label.encode()).derive(self._key)
+
+    def __repr__(self) -> str:
+        return "Root(…)"
+
+
+def given(key: Secret) -> Root:
+    """The key that the configuration gives. Raise ``KeyUnusable``."""
+    text = key.reveal()
+    if text.startswith(("awskms:", "vault:")):
+        raise KeyUnusable(
+            "a state key held by AWS KMS or Vault can't be used yet; give 32 random bytes, base64-encoded"
+        )
+    try:
+        return Root(base64.b64decode(text, validate=True))
+    except binascii.Error as error:
+        raise KeyUnusable("the state key is not base64; give 32 random bytes, base64-encoded") from error
+
+
+def kept(directory: Path) -> Root:
+    """The key in *directory*, made when it is first needed, readable by its owner alone. Raise ``KeyUnusable`` or ``OSError``."""
+    path = directory / "key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        if path.stat().st_mode & 0o077:
+            raise KeyUnusable(f"{path} can be read by others; run  chmod 600 {path}") from None
+        return given(Secret(path.read_text().strip()))
+    key = os.urandom(BYTES)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(base64.b64encode(key) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return Root(key)

@@ -1,0 +1,327 @@
+"""A caller's connection: reads heads, asks the door, hands over to an exchange, answers refusals."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, cast
+
+from sidecar.errors import BadRequest, HeadTooLarge, Internal, Overloaded, Refusal, Timeout
+from sidecar.relay.exchange import Exchange
+from sidecar.relay.head import Head, parse
+from sidecar.relay.passage import Outcome, Passage, Peer
+from sidecar.relay.pool import HIGH_WATER
+from sidecar.relay.refusal import respond
+
+if TYPE_CHECKING:
+    from sidecar.relay.relay import Relay
+
+log = logging.getLogger(__name__)
+
+_IRREGULAR = re.compile(rb"\x00|(?<!\r)\n|\r(?!\n|\Z)|\A\r")
+"""What no completion can mend, so that an incomplete head is refused at once: NUL, bare CR or LF, an empty first line."""
+_MOST_PIPELINED = 65536
+_LINGER_SECONDS = 2.0
+
+
+class Connection(asyncio.Protocol):
+    """One caller's TCP (or unix) connection; one request at a time, pipelined ones in order."""
+
+    __slots__ = (
+        "_buffer",
+        "_paused",
+        "_waiting",
+        "deadline",
+        "exchange",
+        "idle",
+        "keep_alive",
+        "lingering",
+        "peer",
+        "relay",
+        "served",
+        "transport",
+    )
+
+    transport: asyncio.Transport
+    peer: Peer
+
+    def __init__(self, relay: "Relay") -> None:
+        self.relay = relay
+        self.exchange: Exchange | None = None
+        self.keep_alive = True
+        self.idle = True
+        """Between requests, with nothing of the next one here."""
+        self.served = False
+        """A request has been answered on it."""
+        self.lingering = False
+        """All is said; what still comes is thrown away, so that the answer isn't lost to a reset (RFC 9112, section 9.6)."""
+        self.deadline = 0.0
+        self._buffer = b""
+        self._waiting: asyncio.Task[None] | None = None
+        self._paused = False
+
+    # asyncio's calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(HIGH_WATER)
+        name = transport.get_extra_info("peername")
+        address = name[0] if isinstance(name, tuple) else ""
+        self.peer = Peer(address, tls=transport.get_extra_info("sslcontext") is not None)
+        self.deadline = self.relay.tick + self.relay.timeouts.head
+        self.relay.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self.exchange
+        if exchange is not None:
+            if exchange.wants_body:
+                if not exchange.answered:
+                    self.deadline = self.relay.tick + self.relay.timeouts.first_byte
+                data = exchange.from_caller(data)
+            if data:
+                self._hold(data)
+        elif self.lingering:
+            return
+        elif self._waiting is not None:
+            self._hold(data)
+        else:
+            self._read(data)
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.relay.closed(self)
+        self._buffer = b""
+        if self._waiting is not None:
+            self._waiting.cancel()
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.stop()
+            self._ended(exchange, Outcome.CALLER_GONE)
+
+    def pause_writing(self) -> None:
+        if self.exchange is not None:
+            self.exchange.caller_full(True)
+
+    def resume_writing(self) -> None:
+        if self.exchange is not None:
+            self.exchange.caller_full(False)
+
+    # what an exchange asks for
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def touch_idle(self) -> None:
+        self.deadline = self.relay.tick + self.relay.timeouts.idle
+
+    def pause(self, full: bool) -> None:
+        if full and not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+        elif not full and self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+
+    def finished(self, exchange: Exchange, outcome: Outcome) -> None:
+        """The answer has been written whole."""
+        body_open = exchange.wants_body
+        self._ended(exchange, outcome)
+        if outcome is not Outcome.DONE:
+            self.transport.abort()
+        elif body_open:
+            self._linger()
+        elif not self.keep_alive or self.relay.draining:
+            self.transport.close()
+        else:
+            self._next()
+
+    def failed(self, exchange: Exchange, refusal: Refusal, outcome: Outcome) -> None:
+        """There will be no (more of an) answer."""
+        answered, body_open = exchange.answered, exchange.wants_body
+        self._ended(exchange, outcome)
+        if answered:
+            self.transport.abort()  # a reset, so that what came can't be taken for the whole
+        else:
+            self.refuse(refusal, exchange.head, body_open=body_open)
+
+    def _ended(self, exchange: Exchange, outcome: Outcome) -> None:
+        self.exchange = None
+        self.served = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        self.relay.done(outcome, exchange.status)
+        exchange.passage.ended(outcome, exchange.status)
+
+    # requests
+
+    def _hold(self, data: bytes) -> None:
+        self._buffer += data
+        if len(self._buffer) > _MOST_PIPELINED:
+            self.pause(True)
+
+    def take_held(self) -> bytes:
+        data, self._buffer = self._buffer, b""
+        return data
+
+    def _next(self) -> None:
+        if self._paused:
+            self.pause(False)
+        self.idle = not self._buffer
+        self.deadline = self.relay.tick + self.relay.timeouts.idle
+        if self._buffer:
+            data, self._buffer = self._buffer, b""
+            self._read(data)
+
+    def _read(self, data: bytes) -> None:
+        """Read a head from what has come since the last request."""
+        if self._buffer:
+            start = max(0, len(self._buffer) - 3)
+            data = self._buffer + data
+        else:
+            start = 0
+        end = data.find(b"\r\n\r\n", start) + 4
+        relay = self.relay
+        limit = relay.limits.head
+        if end > limit or (end < 4 and len(data) > limit):
+            self._buffer = b""
+            self.refuse(HeadTooLarge(f"a head of more than {limit} bytes"), None, close=True)
+        elif end < 4:
+            self._incomplete(data)
+        else:
+            self._buffer = data[end:] if end != len(data) else b""
+            self._request(data[:end] if end != len(data) else data)
+
+    def _incomplete(self, data: bytes) -> None:
+        if _IRREGULAR.search(data):
+            self._buffer = b""
+            self.refuse(BadRequest("a NUL, a bare CR or LF, or an empty line before the request"), None, close=True)
+            return
+        if self.idle or not self._buffer:
+            self.idle = False
+            self.deadline = self.relay.tick + self.relay.timeouts.head
+        self._buffer = data
+
+    def _request(self, data: bytes) -> None:
+        relay = self.relay
+        self.idle = False
+        head: Head[Any] | None = None
+        try:
+            head = parse(data, relay.door.shapes)
+            self.keep_alive = head.keep_alive and not relay.draining
+            if relay.requests >= relay.limits.requests:
+                raise Overloaded(f"{relay.limits.requests} requests are open", retry_after=1)
+            passage = relay.door.admit(head, self.peer)
+        except BadRequest as refusal:
+            self.refuse(refusal, head, close=True)
+        except Refusal as refusal:
+            self.refuse(refusal, head, body_open=head is not None and (head.length > 0 or head.chunked))
+        except Exception:  # noqa: BLE001 - a bug becomes a 500, never a connection that says nothing
+            self._bug(head)
+        else:
+            if isinstance(passage, Passage):
+                self._begin(head, passage)
+            else:
+                self.deadline = relay.tick + relay.timeouts.first_byte
+                self._waiting = relay.spawn(self._admit(head, passage))
+
+    async def _admit(self, head: Head[Any], wait: Awaitable[Passage]) -> None:
+        """Wait for a door that has to ask someone first."""
+        body_open = head.length > 0 or head.chunked
+        try:
+            passage = await wait
+        except Refusal as refusal:
+            self._waiting = None
+            self.refuse(refusal, head, body_open=body_open)
+        except Exception:  # noqa: BLE001 - as in _request
+            self._waiting = None
+            self._bug(head)
+        else:
+            self._waiting = None
+            if self.transport.is_closing():
+                passage.ended(Outcome.CALLER_GONE, 0)
+                return
+            self._begin(head, passage)
+
+    def _begin(self, head: Head[Any], passage: Passage) -> None:
+        exchange = Exchange(self, head, passage)
+        self.exchange = exchange
+        relay = self.relay
+        if self._paused:
+            self.pause(False)
+        relay.requests += 1
+        self.deadline = relay.tick + relay.timeouts.first_byte
+        if self._buffer and exchange.wants_body:
+            data, self._buffer = self._buffer, b""
+            self._buffer = exchange.from_caller(data)
+            if self.exchange is not exchange:
+                return
+        upstream = passage.pool.take(fresh=not exchange.repeatable)
+        if upstream is None:
+            relay.dial(self, exchange)
+        else:
+            exchange.begin(upstream)
+
+    def dialling(self, task: asyncio.Task[None] | None) -> None:
+        self._waiting = task
+        if task is None and self._paused:
+            self.pause(False)
+
+    # refusals
+
+    def _bug(self, head: Head[Any] | None) -> None:
+        log.exception("a request failed inside the sidecar")
+        self.refuse(Internal(), head, close=True)
+
+    def refuse(self, refusal: Refusal, head: Head[Any] | None, *, close: bool = False, body_open: bool = False) -> None:
+        """Answer *refusal*; a body that is still to come ends the connection with it."""
+        relay = self.relay
+        notice = relay.door.refused(refusal, head, self.peer)
+        relay.refused(refusal)
+        close = close or body_open or not self.keep_alive
+        bodiless = head is not None and head.method == b"HEAD"
+        self.transport.write(respond(refusal, notice, close=close, bodiless=bodiless))
+        if close:
+            self._linger()
+        else:
+            self._next()
+
+    def _linger(self) -> None:
+        self.lingering = True
+        self._buffer = b""
+        self.pause(False)
+        self.deadline = self.relay.tick + _LINGER_SECONDS
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        exchange = self.exchange
+        if exchange is None:
+            if self._waiting is not None:
+                self._waiting.cancel()
+                self._waiting = None
+                self.refuse(Timeout("the door took too long"), None, close=True)
+            elif self.lingering:
+                self.transport.abort()
+            elif self.idle:
+                self.transport.close()
+            else:
+                self.refuse(BadRequest(f"no whole head within {self.relay.timeouts.head:g} s"), None, close=True)
+            return
+        answered = exchange.answered
+        waited = self.relay.timeouts.idle if answered else self.relay.timeouts.first_byte
+        exchange.stop()
+        self.failed(exchange, Timeout(f"nothing came for {waited:g} s"), Outcome.TIMED_OUT)
+
+    def stop(self) -> None:
+        """End it now, with whatever it carries."""
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.stop()
+            self._ended(exchange, Outcome.STOPPED)
+        self.transport.abort()

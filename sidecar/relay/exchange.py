@@ -1,0 +1,357 @@
+"""One request and its answer, streamed between a caller and an upstream.
+
+The request's framing is rebuilt: a length stays a length, chunks are taken apart and made anew, trailers are filtered. The answer's
+bytes pass as they came once its head has been read, and are walked only as far as finding their end needs.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from sidecar.errors import AgentUnreachable, BadRequest, Refusal
+from sidecar.relay.chunked import Chunked, chunk
+from sidecar.relay.head import FRAMING, Answer, Head, trailers
+from sidecar.relay.passage import Outcome, Passage
+from sidecar.relay.pool import Upstream
+
+if TYPE_CHECKING:
+    from sidecar.relay.connection import Connection
+
+MOST_ANSWER_HEAD = 65536
+_MOST_HELD = 65536
+_REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
+"""Idempotent (RFC 9110, section 9.2.2)."""
+_HEAD, _LENGTH, _CHUNKED, _UNTIL_CLOSE, _NOTHING, _TUNNEL, _OVER = range(7)
+_REASONLESS = 200
+
+
+class Exchange:
+    """Belongs to a caller's connection from the moment a request is let in until its answer has ended."""
+
+    __slots__ = (
+        "_answer_left",
+        "_answer_reader",
+        "_caller",
+        "_head",
+        "_held",
+        "_keep_upstream",
+        "_left",
+        "_mode",
+        "_passage",
+        "_pending",
+        "_reader",
+        "_sent_at_all",
+        "_upstream",
+        "answered",
+        "status",
+    )
+
+    def __init__(self, caller: "Connection", head: Head[Any], passage: Passage) -> None:
+        self._caller = caller
+        self._head = head
+        self._passage = passage
+        self._upstream: Upstream | None = None
+        self._left = head.length
+        self._reader = Chunked() if head.chunked else None
+        self._pending = b""
+        self._mode = _HEAD
+        self._held = b""
+        self._answer_left = 0
+        self._answer_reader: Chunked | None = None
+        self._keep_upstream = True
+        self._sent_at_all = False
+        self.answered = False
+        """The answer's head has gone to the caller: a refusal can't any more."""
+        self.status = 0
+
+    @property
+    def wants_body(self) -> bool:
+        """The caller still owes bytes of this request, or the bytes are a tunnel's."""
+        return self._left > 0 or self._reader is not None or self._mode == _TUNNEL
+
+    @property
+    def repeatable(self) -> bool:
+        """Nothing is lost by sending it again on another connection."""
+        head = self._head
+        return head.method in _REPEATABLE and not head.length and not head.chunked and not head.websocket
+
+    @property
+    def passage(self) -> Passage:
+        return self._passage
+
+    @property
+    def head(self) -> Head[Any]:
+        return self._head
+
+    # to the upstream
+
+    def begin(self, upstream: Upstream) -> None:
+        """Send the request's head, and what has come of its body."""
+        self._upstream = upstream
+        upstream.side = self
+        head = self._head
+        if head.shape.plain:
+            framing = b"\r\n"
+        elif head.chunked:
+            framing = b"Transfer-Encoding: chunked\r\n\r\n"
+        elif head.websocket:
+            framing = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        elif head.shape.length >= 0:
+            framing = b"Content-Length: %d\r\n\r\n" % head.length
+        else:
+            framing = b"\r\n"
+        upstream.transport.write(self._passage.head + framing + self._pending)
+        self._pending = b""
+
+    def from_caller(self, data: bytes) -> bytes:
+        """Pass a piece of the request's body on; return what stands behind the request."""
+        if self._mode == _TUNNEL:
+            self._send(data)
+            return b""
+        if self._reader is not None:
+            return self._chunks(data)
+        taken = data if len(data) <= self._left else data[: self._left]
+        self._left -= len(taken)
+        self._send(taken)
+        return data[len(taken) :]
+
+    def _chunks(self, data: bytes) -> bytes:
+        reader = self._reader
+        if reader is None:
+            return data
+        try:
+            payload = b"".join(reader.feed(data))
+            out = chunk(payload) if payload else b""
+            if reader.done:
+                self._reader = None
+                out += b"0\r\n" + self._trailers(reader.trailers, self._caller.relay.door.drops)
+        except ValueError as error:
+            self._fail(BadRequest(f"the body: {error}"), Outcome.REFUSED)
+            return b""
+        self._send(out)
+        return data[reader.end :] if reader.done else b""
+
+    @staticmethod
+    def _trailers(section: bytes, drops: Any) -> bytes:
+        if section == b"\r\n":
+            return section
+        kept = [line for name, line in trailers(section) if name not in FRAMING and not drops(name)]
+        return b"".join([line + b"\r\n" for line in kept]) + b"\r\n"
+
+    def _send(self, data: bytes) -> None:
+        if self._upstream is not None:
+            self._upstream.transport.write(data)
+        elif self._mode == _HEAD:
+            self._pending += data
+            if len(self._pending) > _MOST_HELD:
+                self._caller.pause(True)
+
+    def upstream_full(self, full: bool) -> None:
+        self._caller.pause(full)
+
+    def caller_full(self, full: bool) -> None:
+        if self._upstream is None:
+            return
+        if full:
+            self._upstream.transport.pause_reading()
+        else:
+            self._upstream.transport.resume_reading()
+
+    # from the upstream
+
+    def from_upstream(self, data: bytes) -> None:
+        caller = self._caller
+        caller.touch_idle()
+        mode = self._mode
+        if mode == _HEAD:
+            self._sent_at_all = True
+            self._read_head(data)
+        elif mode == _LENGTH:
+            self._answer_left -= len(data)
+            if self._answer_left > 0:
+                caller.write(data)
+            else:
+                self._end_of_length(data)
+        elif mode == _CHUNKED:
+            self._walk(data)
+        elif mode in (_UNTIL_CLOSE, _TUNNEL):
+            caller.write(data)
+        else:  # bytes behind the answer: not the next one's
+            self._keep_upstream = False
+            self._release()
+
+    def _read_head(self, data: bytes) -> None:
+        data = self._held + data if self._held else data
+        end = data.find(b"\r\n\r\n") + 4
+        if end < 4:
+            self._held = data
+            if len(data) > MOST_ANSWER_HEAD:
+                self._misread("its head is larger than 64 KiB")
+            return
+        self._held = b""
+        try:
+            answer = self._caller.relay.answers.parse(data[:end] if end != len(data) else data)
+        except ValueError as error:
+            self._misread(str(error))
+            return
+        if answer.status < _REASONLESS:
+            self._interim(answer, data[end:])
+        else:
+            self._answer(answer, data[end:])
+
+    def _interim(self, answer: Answer, rest: bytes) -> None:
+        """A 1xx: passed on to callers that know of them; 101 only opens what was asked for (RFC 9110, section 15.2)."""
+        if answer.status == 101:
+            if not self._head.websocket or answer.upgrade != b"websocket":
+                self._misread("it switches to a protocol that was not asked for")
+                return
+            self._open_tunnel(answer, rest)
+            return
+        if self._head.minor == 1:
+            self._caller.write(_lines(answer, b"") + b"\r\n")
+        if rest:
+            self._read_head(rest)
+
+    def _open_tunnel(self, answer: Answer, rest: bytes) -> None:
+        caller = self._caller
+        self.status, self.answered = answer.status, True
+        self._mode = _TUNNEL
+        caller.keep_alive = False
+        upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        caller.write(_lines(answer, self._passage.mark) + upgrade + rest)
+        early = caller.take_held()
+        if early:
+            self._send(early)
+
+    def _answer(self, answer: Answer, rest: bytes) -> None:
+        self.status, self.answered = answer.status, True
+        self._keep_upstream = answer.keep_alive
+        caller = self._caller
+        framing = self._framing(answer)
+        if self.wants_body or caller.relay.draining:
+            # an early answer: what is still to come of the request can't be told from a next one
+            caller.keep_alive = False
+        if not caller.keep_alive:
+            framing += b"Connection: close\r\n"
+        elif self._head.minor == 0:
+            framing += b"Connection: keep-alive\r\n"
+        head = _lines(answer, self._passage.mark) + framing + b"\r\n"
+        if self._mode == _LENGTH and self._answer_left >= len(rest):
+            self._answer_left -= len(rest)
+            caller.write(head + rest)
+            if self._answer_left == 0:
+                self._finish()
+            return
+        caller.write(head)
+        if self._mode == _NOTHING:
+            self._keep_upstream = self._keep_upstream and not rest
+            self._finish()
+        elif rest:
+            self.from_upstream(rest)
+
+    def _framing(self, answer: Answer) -> bytes:
+        """Decide how the answer's body is framed, towards us and towards the caller (RFC 9112, section 6.3)."""
+        bodiless = self._head.method == b"HEAD" or answer.status in (204, 304)
+        length = b"Content-Length: %d\r\n" % answer.length if answer.length >= 0 and answer.status != 204 else b""
+        if bodiless:
+            self._mode = _NOTHING
+            return length
+        if answer.chunked:
+            self._mode, self._answer_reader = _CHUNKED, Chunked()
+            if self._head.minor == 1:
+                return b"Transfer-Encoding: chunked\r\n"
+            self._caller.keep_alive = False
+            return b""
+        if answer.length >= 0:
+            self._mode, self._answer_left = (_LENGTH if answer.length else _NOTHING), answer.length
+            return length
+        self._mode, self._keep_upstream = _UNTIL_CLOSE, False
+        self._caller.keep_alive = False
+        return b""
+
+    def _end_of_length(self, data: bytes) -> None:
+        surplus = -self._answer_left
+        if surplus:
+            self._keep_upstream = False
+            data = data[:-surplus]
+        self._caller.write(data)
+        self._finish()
+
+    def _walk(self, data: bytes) -> None:
+        reader, caller, raw = self._answer_reader, self._caller, self._head.minor == 1
+        if reader is None:
+            return
+        try:
+            payload = reader.feed(data, take=not raw)
+            tail = self._trailers(reader.trailers, caller.relay.answers.drops) if reader.done else b""
+        except ValueError as error:
+            self._fail(AgentUnreachable(f"the agent's answer: {error}"), Outcome.AGENT_GONE)
+            return
+        out = data[: reader.body_end] if raw else b"".join(payload)
+        caller.write(out + tail if raw else out)
+        if reader.done:
+            self._keep_upstream = self._keep_upstream and reader.end == len(data)
+            self._finish()
+
+    # ends
+
+    def _finish(self) -> None:
+        """The answer is complete."""
+        self._mode = _OVER
+        if self.wants_body:
+            self._keep_upstream = False
+        self._release()
+        self._caller.finished(self, Outcome.DONE)
+
+    def _release(self) -> None:
+        upstream, self._upstream = self._upstream, None
+        if upstream is None:
+            return
+        if self._keep_upstream:
+            self._passage.pool.give_back(upstream)
+        else:
+            upstream.drop()
+
+    def upstream_lost(self, error: Exception | None) -> None:
+        upstream, self._upstream = self._upstream, None
+        if self._mode == _UNTIL_CLOSE and error is None:
+            self._mode = _OVER
+            self._caller.finished(self, Outcome.DONE)
+        elif self._mode == _TUNNEL:
+            self._mode = _OVER
+            self._caller.finished(self, Outcome.DONE if error is None else Outcome.AGENT_GONE)
+        elif upstream is not None and upstream.reused and not self._sent_at_all and self.repeatable:
+            self._caller.relay.dial(self._caller, self)  # the agent closed a kept connection as we took it
+        else:
+            self._fail(
+                AgentUnreachable("the agent closed the connection before its answer was complete"), Outcome.AGENT_GONE
+            )
+
+    def _misread(self, why: str) -> None:
+        self._fail(
+            AgentUnreachable(
+                f"the agent's answer can't be passed on: {why}",
+                mend="The agent's answer is not HTTP/1.1 that can be read in one way; its log tells what it sent.",
+            ),
+            Outcome.AGENT_GONE,
+        )
+
+    def _fail(self, refusal: Refusal, outcome: Outcome) -> None:
+        self.stop()
+        self._caller.failed(self, refusal, outcome)
+
+    def stop(self) -> None:
+        """Cancel the upstream's part at once."""
+        tunnel = self._mode == _TUNNEL
+        self._mode = _OVER
+        upstream, self._upstream = self._upstream, None
+        if upstream is None:
+            return
+        if tunnel:
+            upstream.side = None
+            upstream.transport.close()
+        else:
+            upstream.drop()
+
+
+def _lines(answer: Answer, mark: bytes) -> bytes:
+    fields = b"\r\n".join(answer.lines)
+    return b"HTTP/1.1 %d %b\r\n%b%b%b" % (answer.status, answer.reason, fields, b"\r\n" if fields else b"", mark)

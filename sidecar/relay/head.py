@@ -1,0 +1,430 @@
+"""Request and response heads: what is accepted as HTTP/1.1, and what each header is to a relay.
+
+A request head must pass two gates that were written by different people. llhttp (Node's parser, through httptools) owns the framing;
+a strict grammar, one regular expression, must accept the same bytes. Alone, llhttp lets two ``Host`` fields, a missing one, or an
+absolute-form target through; alone, the grammar would make us the authors of an HTTP parser. Where they disagree, the head is refused.
+
+Callers send the same header names again and again, so what follows from the names alone is decided once and kept as a ``Shape``:
+where the framing fields are, which lines are passed on, what is refused. A shape is made by the same code whether it is kept or not.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from sidecar.errors import AmbiguousCredentials, BadRequest, Refusal
+
+_NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+_FIELDS = rb"((?:" + _NAME + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+)"
+_REQUEST = re.compile(rb"([A-Z][A-Z\-]{0,31}+) (/[\x21\x22\x24-\x7e]*+) HTTP/1\.([01])\r\n" + _FIELDS + rb"\r\n")
+_RESPONSE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*+))?\r\n" + _FIELDS + rb"\r\n")
+_TRAILERS = re.compile(_FIELDS + rb"\r\n")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_HOST = re.compile(rb"(?:[A-Za-z0-9\-._~%!$&'()*+,;=]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_WEBSOCKET_KEY = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
+
+HOP_BY_HOP = frozenset(
+    {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te"}
+    | {b"transfer-encoding", b"upgrade", b"http2-settings"}
+)
+"""Fields for one connection, never passed on (RFC 9110, section 7.6.1)."""
+
+FRAMING = frozenset({b"content-length", b"host", b"expect", b"trailer"}) | HOP_BY_HOP
+"""What never may stand in a trailer section (RFC 9110, section 6.5.1)."""
+
+_ONCE = {
+    b"host": BadRequest,
+    b"content-length": BadRequest,
+    b"transfer-encoding": BadRequest,
+    b"expect": BadRequest,
+    b"upgrade": BadRequest,
+    b"sec-websocket-key": BadRequest,
+    b"sec-websocket-version": BadRequest,
+    b"content-type": BadRequest,
+    b"authorization": AmbiguousCredentials,
+    b"proxy-authorization": AmbiguousCredentials,
+}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape(Generic[T]):
+    """What a head's field names say on their own. Indices are of header lines, -1 where the field is absent."""
+
+    names: tuple[bytes, ...]
+    at: Mapping[bytes, tuple[int, ...]]
+    """Lower-case name to the lines that carry it."""
+    fault: type[Refusal] | None
+    fault_reason: str
+    host: int
+    length: int
+    chunked: int
+    connection: tuple[int, ...]
+    upgrade: int
+    expect: int
+    plain: bool
+    """No Connection, Upgrade, Expect or body: nothing about the framing needs a closer look."""
+    plan: T
+    """What the door made of these names."""
+
+
+def shape(names: tuple[bytes, ...], plan: Callable[[Mapping[bytes, tuple[int, ...]]], T]) -> Shape[T]:
+    """Decide all that follows from *names* as they came."""
+    at: dict[bytes, tuple[int, ...]] = {}
+    for index, name in enumerate(names):
+        lower = name.lower()
+        at[lower] = (*at.get(lower, ()), index)
+    fault, reason = _fault(at)
+
+    def only(name: bytes) -> int:
+        return at[name][0] if name in at else -1
+
+    special = (b"connection", b"upgrade", b"expect", b"content-length", b"transfer-encoding")
+    return Shape(
+        names=names,
+        at=at,
+        fault=fault,
+        fault_reason=reason,
+        host=only(b"host"),
+        length=only(b"content-length"),
+        chunked=only(b"transfer-encoding"),
+        connection=at.get(b"connection", ()),
+        upgrade=only(b"upgrade"),
+        expect=only(b"expect"),
+        plain=not any(name in at for name in special),
+        plan=plan(at),
+    )
+
+
+def _fault(at: Mapping[bytes, tuple[int, ...]]) -> tuple[type[Refusal] | None, str]:
+    if b"host" not in at:
+        return BadRequest, "no Host"
+    for name, refusal in _ONCE.items():
+        if len(at.get(name, ())) > 1:
+            return refusal, f"{name.decode()} appears more than once"
+    if b"content-length" in at and b"transfer-encoding" in at:
+        return BadRequest, "a length and chunks"
+    return None, ""
+
+
+class Head(Generic[T]):
+    """One request head that both gates accepted."""
+
+    __slots__ = (
+        "chunked",
+        "expects",
+        "keep_alive",
+        "length",
+        "lines",
+        "method",
+        "minor",
+        "nominated",
+        "path",
+        "query",
+        "shape",
+        "target",
+        "websocket",
+    )
+
+    method: bytes
+    target: bytes
+    """Path and query, as they came."""
+    path: bytes
+    query: bytes
+    """With its ``?``, or empty."""
+    minor: int
+    lines: list[bytes]
+    """Header lines as they came, without CRLF."""
+    shape: Shape[T]
+    length: int
+    """The body's bytes; 0 where there is none or it is chunked."""
+    chunked: bool
+    keep_alive: bool
+    websocket: bool
+    """A well-formed WebSocket handshake (RFC 6455, section 4.1)."""
+    expects: bool
+    """``Expect: 100-continue``."""
+    nominated: frozenset[bytes]
+    """Lower-case names that Connection says are for this connection alone."""
+
+    def value(self, index: int) -> bytes:
+        """The field value of line *index*, without white space around it."""
+        return self.lines[index][len(self.shape.names[index]) + 1 :].strip(b" \t")
+
+    def values(self, name: bytes) -> list[bytes]:
+        return [self.value(index) for index in self.shape.at.get(name, ())]
+
+
+class _Gate:
+    """What llhttp says of a head: its target, and whether a body follows."""
+
+    __slots__ = ("complete", "url")
+
+    def __init__(self) -> None:
+        self.url = b""
+        self.complete = False
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+
+class Shapes(Generic[T]):
+    """The shapes seen so far, bounded in number and in size; *plan* is the door's part of each."""
+
+    __slots__ = ("_kept", "_most", "_plan")
+
+    MOST_NAMES = 2048
+    """Bytes of names above which a shape isn't kept: a caller chooses its names."""
+
+    def __init__(self, plan: Callable[[Mapping[bytes, tuple[int, ...]]], T], most: int = 1024) -> None:
+        self._plan = plan
+        self._kept: dict[tuple[bytes, ...], Shape[T]] = {}
+        self._most = most
+
+    def of(self, names: tuple[bytes, ...]) -> Shape[T]:
+        return self._kept.get(names) or shape(names, self._plan)
+
+    def keep(self, shape: Shape[T]) -> None:
+        """Remember *shape*, of a head that was let in: strangers can't fill the table."""
+        if shape.names in self._kept or sum(map(len, shape.names)) > self.MOST_NAMES:
+            return
+        if len(self._kept) >= self._most:
+            for names in list(self._kept)[: self._most // 2]:
+                del self._kept[names]
+        self._kept[shape.names] = shape
+
+
+def parse(data: bytes, shapes: Shapes[T]) -> Head[T]:
+    """Read one request head, its empty line included. Raise ``BadRequest`` or ``AmbiguousCredentials``."""
+    match = _REQUEST.fullmatch(data)
+    if match is None:
+        raise BadRequest(_why_not(data))
+    method, target, minor, fields = match.groups()
+    gate = _Gate()
+    parser = HttpRequestParser(gate)
+    upgraded = False
+    try:
+        parser.feed_data(data)
+    except HttpParserUpgrade:
+        upgraded = True
+    except HttpParserError as error:
+        raise BadRequest(f"llhttp refuses the head: {type(error).__name__}") from error
+    head: Head[T] = Head()
+    head.lines = lines = fields[:-2].split(b"\r\n") if fields else []
+    head.shape = known = shapes.of(tuple([line[: line.index(b":")] for line in lines]))
+    if known.fault is not None:
+        raise known.fault(known.fault_reason)
+    head.method = method
+    head.target = target
+    head.path, mark, query = target.partition(b"?")
+    head.query = mark + query
+    head.minor = 1 if minor == b"1" else 0
+    if not _HOST.fullmatch(head.value(known.host)):
+        raise BadRequest("Host is not a host and port")
+    if known.plain:
+        head.length, head.chunked, head.websocket, head.expects = 0, False, False, False
+        head.keep_alive = head.minor == 1
+        head.nominated = _NONE
+    else:
+        _frame(head)
+    body = head.length > 0 or head.chunked
+    if gate.url != target or parser.get_method() != method or (upgraded and not head.websocket):
+        raise BadRequest("llhttp reads another request line or an upgrade")
+    if not upgraded and gate.complete is body:
+        raise BadRequest("llhttp reads another body")
+    return head
+
+
+_NONE: frozenset[bytes] = frozenset()
+
+
+def _frame(head: Head[T]) -> None:
+    """Settle body, persistence and upgrade from the fields that speak of them (RFC 9112, sections 6 and 9)."""
+    known = head.shape
+    head.length, head.chunked = _body(head)
+    options = _options(head)
+    head.keep_alive = b"close" not in options if head.minor else b"keep-alive" in options
+    head.nominated = frozenset(options) - {b"close", b"keep-alive", b"upgrade"}
+    head.expects = False
+    if known.expect >= 0:
+        if head.value(known.expect).lower() != b"100-continue":
+            raise BadRequest("an expectation other than 100-continue")
+        head.expects = head.minor == 1
+    head.websocket = known.upgrade >= 0 and b"upgrade" in options
+    if head.websocket:
+        _websocket(head)
+
+
+def _body(head: Head[T]) -> tuple[int, bool]:
+    known = head.shape
+    if known.chunked >= 0:
+        if head.minor == 0 or head.value(known.chunked).lower() != b"chunked":
+            raise BadRequest("a transfer coding other than chunked, or one in HTTP/1.0")
+        return 0, True
+    if known.length < 0:
+        return 0, False
+    length = head.value(known.length)
+    if not _LENGTH.fullmatch(length):
+        raise BadRequest("Content-Length is not a number of bytes")
+    return int(length), False
+
+
+def _options(head: Head[T]) -> list[bytes]:
+    """Connection's options, lower-case."""
+    if not head.shape.connection:
+        return []
+    joined = b",".join([head.value(index) for index in head.shape.connection])
+    return [option for part in joined.lower().split(b",") if (option := part.strip(b" \t"))]
+
+
+def _websocket(head: Head[T]) -> None:
+    """Refuse an upgrade that is not a well-formed WebSocket handshake."""
+    key, version = head.values(b"sec-websocket-key"), head.values(b"sec-websocket-version")
+    if not (
+        head.method == b"GET"
+        and head.minor == 1
+        and head.length == 0
+        and not head.chunked
+        and head.value(head.shape.upgrade).lower() == b"websocket"
+        and len(key) == 1
+        and _WEBSOCKET_KEY.fullmatch(key[0])
+        and version == [b"13"]
+    ):
+        raise BadRequest("an upgrade that is no well-formed WebSocket handshake")
+
+
+def _why_not(data: bytes) -> str:
+    """Name the part that the grammar refuses, for the record."""
+    line, _, fields = data.partition(b"\r\n")
+    if not _REQUEST.fullmatch(line + b"\r\n\r\n"):
+        return "the request line is not HTTP/1.x in origin form"
+    for field in fields.split(b"\r\n"):
+        if field and not _TRAILERS.fullmatch(field + b"\r\n\r\n"):
+            return "a header field is not name, colon, value on one line"
+    return "the head is not well-formed"
+
+
+def trailers(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Read a trailer section, its empty line included, as (lower-case name, line). Raise ``ValueError``."""
+    match = _TRAILERS.fullmatch(data)
+    if match is None:
+        raise ValueError("the trailer section is not well-formed")
+    lines = match[1][:-2].split(b"\r\n") if match[1] else []
+    return [(line.partition(b":")[0].lower(), line) for line in lines]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerShape:
+    """What a response head's field names say on their own."""
+
+    kept: tuple[int, ...]
+    length: tuple[int, ...]
+    coding: tuple[int, ...]
+    connection: tuple[int, ...]
+    upgrade: tuple[int, ...]
+
+
+class Answer:
+    """One response head: which lines are passed on, and how its body is framed."""
+
+    __slots__ = ("chunked", "keep_alive", "length", "lines", "reason", "status", "upgrade")
+
+    status: int
+    reason: bytes
+    lines: Sequence[bytes]
+    """Header lines to pass on, without CRLF, framing and hop-by-hop fields."""
+    length: int
+    """The body's bytes by Content-Length, -1 without one."""
+    chunked: bool
+    keep_alive: bool
+    upgrade: bytes
+    """Upgrade's value, lower-case, where Connection names it."""
+
+
+class Answers:
+    """Reads response heads; *drops* says which lower-case names never reach the caller."""
+
+    __slots__ = ("_kept", "drops")
+
+    MOST = 256
+
+    def __init__(self, drops: Callable[[bytes], bool]) -> None:
+        self.drops = drops
+        self._kept: dict[tuple[bytes, ...], AnswerShape] = {}
+
+    def parse(self, data: bytes) -> Answer:
+        """Read one response head, its empty line included. Raise ``ValueError`` where it can be read in two ways or not at all."""
+        match = _RESPONSE.fullmatch(data)
+        if match is None:
+            raise ValueError("the response head is not well-formed HTTP/1.x")
+        minor, status, reason, fields = match.groups()
+        lines = fields[:-2].split(b"\r\n") if fields else []
+        names = tuple([line[: line.index(b":")] for line in lines])
+        known = self._kept.get(names) or self._shape(names)
+        answer = Answer()
+        answer.status = int(status)
+        answer.reason = reason or b""
+        answer.lines = lines if len(known.kept) == len(lines) else [lines[index] for index in known.kept]
+        answer.length, answer.chunked = -1, False
+        answer.keep_alive, answer.upgrade = minor == b"1", b""
+
+        def values(indices: tuple[int, ...]) -> list[bytes]:
+            return [lines[index].partition(b":")[2].strip(b" \t") for index in indices]
+
+        if known.coding:
+            if known.length or len(known.coding) > 1 or minor == b"0" or values(known.coding)[0].lower() != b"chunked":
+                raise ValueError("the response's framing can be read in two ways")
+            answer.chunked = True
+        elif known.length:
+            lengths = set(values(known.length))
+            if len(lengths) > 1 or not _LENGTH.fullmatch(length := lengths.pop()):
+                raise ValueError("the response's Content-Length can be read in two ways")
+            answer.length = int(length)
+        if known.connection:
+            self._connection(answer, known, names, values)
+        return answer
+
+    @staticmethod
+    def _connection(
+        answer: Answer,
+        known: AnswerShape,
+        names: tuple[bytes, ...],
+        values: Callable[[tuple[int, ...]], list[bytes]],
+    ) -> None:
+        options = {part.strip(b" \t") for part in b",".join(values(known.connection)).lower().split(b",")}
+        answer.keep_alive = b"close" not in options and (answer.keep_alive or b"keep-alive" in options)
+        if b"upgrade" in options:
+            answer.upgrade = b",".join(values(known.upgrade)).lower()
+        if options - {b"close", b"keep-alive", b"upgrade", b""}:
+            answer.lines = [line for line in answer.lines if line.partition(b":")[0].lower() not in options]
+
+    def _shape(self, names: tuple[bytes, ...]) -> AnswerShape:
+        lower = [name.lower() for name in names]
+
+        def at(wanted: bytes) -> tuple[int, ...]:
+            return tuple(index for index, name in enumerate(lower) if name == wanted)
+
+        kept = tuple(
+            index
+            for index, name in enumerate(lower)
+            if name not in HOP_BY_HOP and name != b"content-length" and not self.drops(name)
+        )
+        made = AnswerShape(
+            kept=kept,
+            length=at(b"content-length"),
+            coding=at(b"transfer-encoding"),
+            connection=at(b"connection"),
+            upgrade=at(b"upgrade"),
+        )
+        if len(self._kept) >= self.MOST:
+            self._kept.clear()
+        if sum(map(len, names)) <= Shapes.MOST_NAMES:
+            self._kept[names] = made
+        return made

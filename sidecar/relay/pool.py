@@ -1,0 +1,156 @@
+"""Connections to one upstream, kept alive between requests."""
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Protocol, cast
+
+from sidecar.errors import AgentUnreachable
+from sidecar.wire.endpoint import Endpoint, Tcp
+
+MOST_IDLE = 128
+IDLE_SECONDS = 4.0
+"""Below the 5 s after which uvicorn and Node close an idle connection."""
+FRESH_SECONDS = 1.0
+"""A request that can't be repeated takes only a connection used this recently."""
+HIGH_WATER = 65536
+
+
+class Side(Protocol):
+    """What an upstream connection reports to: the exchange that it serves."""
+
+    def from_upstream(self, data: bytes) -> None: ...
+    def upstream_lost(self, error: Exception | None) -> None: ...
+    def upstream_full(self, full: bool) -> None: ...
+
+
+class Upstream(asyncio.Protocol):
+    """One connection to an upstream."""
+
+    __slots__ = ("_pool", "idle_since", "reused", "side", "transport")
+
+    transport: asyncio.Transport
+
+    def __init__(self, pool: "Pool") -> None:
+        self._pool = pool
+        self.side: Side | None = None
+        self.reused = False
+        self.idle_since = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(HIGH_WATER)
+
+    def data_received(self, data: bytes) -> None:
+        if self.side is None:  # nothing was asked: whatever this answers, it isn't the next request
+            self.transport.abort()
+        else:
+            self.side.from_upstream(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self.side is None:
+            self._pool.forget(self)
+        else:
+            side, self.side = self.side, None
+            side.upstream_lost(error)
+
+    def pause_writing(self) -> None:
+        if self.side is not None:
+            self.side.upstream_full(True)
+
+    def resume_writing(self) -> None:
+        if self.side is not None:
+            self.side.upstream_full(False)
+
+    def drop(self) -> None:
+        """End it at once; nobody waits for what it still had to say."""
+        self.side = None
+        self.transport.abort()
+
+
+Dial = Callable[[Callable[[], Upstream]], Awaitable[tuple[asyncio.BaseTransport, Upstream]]]
+
+
+class Pool:
+    """Keeps idle connections of one upstream: last in, first out, few seconds each."""
+
+    def __init__(self, name: str, dial: Dial, *, connect_seconds: float, clock: Callable[[], float]) -> None:
+        self.name = name
+        """For the log: where it leads."""
+        self._dial = dial
+        self._connect_seconds = connect_seconds
+        self._clock = clock
+        self._idle: deque[Upstream] = deque()
+
+    def take(self, *, fresh: bool) -> Upstream | None:
+        """An idle connection, or ``None``: then ``connect``. *fresh*: for a request that can't be repeated."""
+        if not self._idle:
+            return None
+        now = self._clock()
+        upstream = self._idle[-1]
+        if now - upstream.idle_since > (FRESH_SECONDS if fresh else IDLE_SECONDS):
+            return None
+        self._idle.pop()
+        if upstream.transport.is_closing():
+            return self.take(fresh=fresh)
+        upstream.reused = True
+        return upstream
+
+    async def connect(self) -> Upstream:
+        """A new connection. Raise ``AgentUnreachable``."""
+        try:
+            async with asyncio.timeout(self._connect_seconds):
+                _, upstream = await self._dial(lambda: Upstream(self))
+        except TimeoutError as error:
+            raise AgentUnreachable(f"no connection to {self.name} within {self._connect_seconds:g} s") from error
+        except OSError as error:
+            raise AgentUnreachable(f"no connection to {self.name}: {error.strerror or type(error).__name__}") from error
+        return upstream
+
+    def give_back(self, upstream: Upstream) -> None:
+        upstream.side = None
+        if upstream.transport.is_closing():
+            return
+        if len(self._idle) >= MOST_IDLE:
+            upstream.transport.close()
+            return
+        upstream.idle_since = self._clock()
+        self._idle.append(upstream)
+
+    def forget(self, upstream: Upstream) -> None:
+        if upstream in self._idle:
+            self._idle.remove(upstream)
+
+    def sweep(self, now: float) -> None:
+        """Close what has been idle too long."""
+        while self._idle and now - self._idle[0].idle_since > IDLE_SECONDS:
+            self._idle.popleft().transport.close()
+
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop().transport.close()
+
+
+def dial_endpoint(endpoint: Endpoint, loop: asyncio.AbstractEventLoop) -> Dial:
+    """Connections to where *endpoint* says."""
+
+    async def dial(make: Callable[[], Upstream]) -> tuple[asyncio.BaseTransport, Upstream]:
+        if isinstance(endpoint, Tcp):
+            return await loop.create_connection(make, endpoint.host, endpoint.port)
+        return await loop.create_unix_connection(make, str(endpoint.path))
+
+    return dial
+
+
+def dial_memory(serve: Callable[[], asyncio.Protocol], loop: asyncio.AbstractEventLoop) -> Dial:
+    """Connections to a server of this process, over a pair of sockets that has no name anyone else could reach."""
+
+    async def dial(make: Callable[[], Upstream]) -> tuple[asyncio.BaseTransport, Upstream]:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        await loop.connect_accepted_socket(serve, theirs)
+        return await loop.create_unix_connection(make, sock=ours)
+
+    return dial

@@ -1,0 +1,199 @@
+"""A listener and everything that its connections share: the door, limits, time limits, counters."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from sidecar.errors import Overloaded, Refusal
+from sidecar.relay.connection import Connection
+from sidecar.relay.exchange import Exchange
+from sidecar.relay.head import Answers
+from sidecar.relay.passage import Door, Outcome
+from sidecar.relay.pool import Upstream
+from sidecar.wire.endpoint import Endpoint, Tcp, Unix
+
+log = logging.getLogger(__name__)
+
+_BACKLOG = 1024
+_EVICTED = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is refused beyond: bytes of a head, connections, requests at one time."""
+
+    head: int = 32 * 1024
+    connections: int = 10_000
+    requests: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """In seconds."""
+
+    head: float = 10.0
+    connect: float = 1.0
+    first_byte: float = 120.0
+    idle: float = 3600.0
+    drain: float = 30.0
+
+
+@dataclass(slots=True)
+class Counts:
+    """What has happened, for metrics; never a principal."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    statuses: Counter[int] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    connections: int = 0
+
+
+class Relay:
+    """Serves connections until it is drained. *door* may be exchanged at any time: each head meets the one of its moment."""
+
+    def __init__(
+        self,
+        door: Door,
+        *,
+        limits: Limits,
+        timeouts: Timeouts,
+        answer_drops: Callable[[bytes], bool],
+        loop: asyncio.AbstractEventLoop,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self.door = door
+        self.limits = limits
+        self.timeouts = timeouts
+        self.answers = Answers(answer_drops)
+        self.counts = Counts()
+        self.requests = 0
+        """Open now."""
+        self.draining = False
+        self.tick = loop.time()
+        """The loop's time, as of the last sweep: what deadlines are reckoned from."""
+        self._loop = loop
+        self._tasks = tasks
+        self._connections: set[Connection] = set()
+        self._servers: list[asyncio.Server] = []
+
+    @property
+    def connections(self) -> int:
+        return len(self._connections)
+
+    # listening
+
+    async def listen(self, endpoint: Endpoint, tls: ssl.SSLContext | None = None, mode: int = 0o660) -> Endpoint:
+        """Open a listener; return where it is, with the port chosen. *mode* is a unix socket's. Raise ``OSError``."""
+        if isinstance(endpoint, Unix):
+            listener = _unix(endpoint, mode)
+            server = await self._loop.create_unix_server(self._connection, sock=listener, backlog=_BACKLOG)
+            self._servers.append(server)
+            return endpoint
+        server = await self._loop.create_server(
+            self._connection, endpoint.host, endpoint.port, ssl=tls, backlog=_BACKLOG, reuse_address=True
+        )
+        self._servers.append(server)
+        return Tcp(endpoint.host, server.sockets[0].getsockname()[1])
+
+    def _connection(self) -> Connection:
+        return Connection(self)
+
+    async def sweep(self) -> None:
+        """End what has outlived its deadline, for ever: one clock for all connections."""
+        shortest = min(self.timeouts.head, self.timeouts.first_byte, self.timeouts.idle, self.timeouts.drain)
+        period = min(1.0, max(0.02, shortest / 5))
+        while True:
+            await asyncio.sleep(period)
+            self.tick = now = self._loop.time()
+            for connection in [each for each in self._connections if each.deadline < now]:
+                connection.expire()
+
+    async def drain(self) -> None:
+        """Take nothing new; let what is open run to its end, or to ``timeouts.drain``."""
+        self.draining = True
+        for server in self._servers:
+            server.close()
+        for connection in [each for each in self._connections if each.idle]:
+            connection.transport.close()
+        deadline = self._loop.time() + self.timeouts.drain
+        while self._connections and self._loop.time() < deadline:
+            await asyncio.sleep(0.02)
+        for connection in list(self._connections):
+            connection.stop()
+
+    # what connections report
+
+    def opened(self, connection: Connection) -> None:
+        self.counts.connections += 1
+        self._connections.add(connection)
+        if len(self._connections) > self.limits.connections and not self._evict():
+            connection.refuse(Overloaded("too many connections", retry_after=1), None, close=True)
+
+    def _evict(self) -> bool:
+        """Make room by ending connections that wait for a next request, those first that have waited longest."""
+        idle = sorted((each for each in self._connections if each.idle and each.served), key=lambda each: each.deadline)
+        for connection in idle[:_EVICTED]:
+            connection.transport.abort()
+        return bool(idle)
+
+    def closed(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+
+    def done(self, outcome: Outcome, status: int) -> None:
+        self.requests -= 1
+        self.counts.outcomes[outcome] += 1
+        self.counts.statuses[status] += 1
+
+    def refused(self, refusal: Refusal) -> None:
+        self.counts.refusals[refusal.code] += 1
+
+    # waiting
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return self._tasks.create_task(work)
+
+    def dial(self, connection: Connection, exchange: Exchange) -> None:
+        """Connect to the exchange's upstream, then begin."""
+        connection.dialling(self.spawn(self._dial(connection, exchange)))
+
+    async def _dial(self, connection: Connection, exchange: Exchange) -> None:
+        refusal: Refusal | None = None
+        upstream: Upstream | None = None
+        try:
+            upstream = await exchange.passage.pool.connect()
+        except Refusal as caught:
+            refusal = caught
+        if connection.exchange is not exchange:
+            if upstream is not None:
+                upstream.drop()
+            return
+        connection.dialling(None)
+        if upstream is not None:
+            exchange.begin(upstream)
+        elif refusal is not None:
+            exchange.stop()
+            connection.failed(exchange, refusal, Outcome.AGENT_GONE)
+
+
+def _unix(endpoint: Unix, mode: int) -> socket.socket:
+    """A bound unix socket, in place of one that a dead process left; a living one is an ``OSError``."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with contextlib.closing(probe):
+        try:
+            probe.connect(str(endpoint.path))
+        except OSError:
+            endpoint.path.unlink(missing_ok=True)
+    masked = os.umask(0o777 & ~mode)
+    try:
+        listener.bind(str(endpoint.path))
+    finally:
+        os.umask(masked)
+    return listener
