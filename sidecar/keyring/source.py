@@ -1,0 +1,243 @@
+"""Where one issuer's keys come from, and how fresh they are.
+
+A source has one fetcher, ``keep``, and any number of callers that want a key. A caller never fetches: it says that it
+wants a newer set and waits for the end of the next fetch, so that many callers are one fetch, and a caller that goes
+away takes nothing with it.
+
+For a ``kid`` that is not in the set, a fetch that began after the question is the answer. Each such question is
+counted, and the questions of strangers may cost an issuer at most ``MOST_FETCHES`` in any ``WINDOW`` of them. Where
+that is used up, the next refresh is brought forward instead, to ``LEAST_SECONDS`` after the last: a rotation that hides
+in a flood of unknown keys is found then.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sidecar.errors import IssuerUnreachable, SignatureInvalid
+from sidecar.identity.issuer import Issuer
+from sidecar.identity.key import MOST_KID, Key
+from sidecar.keyring import jwks
+from sidecar.keyring.jwks import Keys, Unfit
+from sidecar.wire.http import Fetch, Request, Unreachable
+
+WINDOW, MOST_FETCHES = 200, 2
+LEAST_SECONDS = 60.0
+"""Between two refreshes that went well."""
+FIRST_KEYS_SECONDS = 0.8
+"""How long a caller waits where there are no keys at all."""
+NEW_KEY_SECONDS = 5.0
+"""How long a caller waits for a key that is not in the set."""
+MOST_ABSENT = 1000
+"""The most unknown ``kid``s that are remembered until the next set."""
+_STEP_SECONDS = 30.0
+"""The longest sleep in one piece: a machine that was suspended is late by no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is known of one issuer's keys."""
+
+    keys: int
+    """How many usable keys are held."""
+    age: float | None
+    """Seconds since they were fetched; ``None``: never."""
+    failure: str | None
+    """Why the last fetch failed, if it did."""
+    skipped: tuple[str, ...] = ()
+    """Why keys of the set are not used."""
+
+
+class Source:
+    def __init__(
+        self,
+        issuer: Issuer,
+        fetch: Fetch,
+        *,
+        clock: Callable[[], float],
+        refresh: float,
+        max_stale: float,
+        changed: Callable[[Issuer], None],
+    ) -> None:
+        self._issuer, self._fetch, self._clock, self._changed = issuer, fetch, clock, changed
+        self._refresh, self._max_stale = refresh, max_stale
+        self._keys: Keys | None = None
+        self._jwks_url: str | None = None
+        self._fetched = self._tried = 0.0
+        self._due = float("-inf")
+        self._failures = 0
+        self._failure: str | None = None
+        self._fetching = False
+        self._wanted = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._absent: set[str] = set()
+        self._unknown = 0
+        self._spent: deque[int] = deque(maxlen=MOST_FETCHES)
+
+    def key(self, header: Mapping[str, Any]) -> Key | None:
+        """The one key that fits a token's header, if it is held and not too old."""
+        held = self._held()
+        return held.fit(header.get("kid"), header["alg"]) if held else None
+
+    def state(self) -> State:
+        age = self._clock() - self._fetched if self._keys else None
+        return State(
+            len(self._keys.keys) if self._keys else 0, age, self._failure, self._keys.skipped if self._keys else ()
+        )
+
+    async def find(self, header: Mapping[str, Any]) -> Key:
+        """As ``key``, from a newer set if need be. Raise ``SignatureInvalid`` or ``IssuerUnreachable``."""
+        if self._held() is None:
+            await self._first()
+        key = self.key(header)
+        if key is None:
+            await self._newer(header)
+            key = self.key(header)
+        if key is not None:
+            return key
+        if self._failure is not None and not self._knows(header):
+            raise self._unreachable()
+        raise SignatureInvalid("no key of the issuer's set fits the token's kid and alg")
+
+    async def keep(self) -> None:
+        """Fetch at once, then whenever a refresh is due or wanted, until cancelled."""
+        while True:
+            await self.fetch()
+            await self._rest()
+
+    async def fetch(self) -> None:
+        """Fetch the set now; a failure is kept in ``state``, and never replaces a good set."""
+        self._wanted.clear()
+        self._fetching, self._tried = True, self._clock()
+        try:
+            keys, seconds = await self._set()
+        except (Unreachable, Unfit) as error:
+            self._failed(str(error))
+        else:
+            self._replace(keys, seconds)
+        finally:
+            self._fetching = False
+            self._ended.set()
+            self._ended = asyncio.Event()
+
+    # The set
+
+    def _held(self) -> Keys | None:
+        fresh = self._keys is not None and self._clock() - self._fetched <= self._max_stale
+        return self._keys if fresh else None
+
+    async def _set(self) -> tuple[Keys, float]:
+        """The published set, and for how many seconds it is said to be fresh."""
+        url = self._issuer.jwks_url or self._jwks_url
+        if url is None or self._unasked():
+            url = self._issuer.jwks_url or await self._discover()
+        answer = await self._fetch(Request(url, headers={"accept": "application/json"}, most=jwks.MOST_BYTES))
+        if answer.status != 200:
+            raise Unfit(f"the key set was answered with status {answer.status}")
+        keys = jwks.keys(answer.body)
+        self._jwks_url = url
+        return keys, _fresh(answer.headers.get("cache-control", ""))
+
+    def _unasked(self) -> bool:
+        """Whether the place of the keys is due to be discovered again: it may move, but not for every question."""
+        return self._failures > 0 or self._clock() >= self._due
+
+    async def _discover(self) -> str:
+        if self._issuer.discovery_url is None:
+            raise Unfit("the issuer has neither jwks_url nor a discovery document")
+        answer = await self._fetch(
+            Request(self._issuer.discovery_url, headers={"accept": "application/json"}, most=jwks.MOST_BYTES)
+        )
+        if answer.status != 200:
+            raise Unfit(f"the discovery document was answered with status {answer.status}")
+        return jwks.jwks_uri(answer.body, self._issuer)
+
+    def _replace(self, keys: Keys, seconds: float) -> None:
+        before, self._keys = self._keys, keys
+        self._failure, self._failures = None, 0
+        self._fetched = self._clock()
+        least = min(LEAST_SECONDS, self._refresh)
+        self._due = self._fetched + max(least, min(self._refresh, seconds))
+        self._absent.clear()
+        if before is not None and not before.keys <= keys.keys:
+            self._changed(self._issuer)
+
+    def _failed(self, why: str) -> None:
+        self._failure = why
+        self._due = self._clock() + min(2.0**self._failures, LEAST_SECONDS, self._refresh)
+        self._failures = min(self._failures + 1, 10)
+
+    async def _rest(self) -> None:
+        while not self._wanted.is_set() and (left := self._due - self._clock()) > 0:
+            try:
+                async with asyncio.timeout(min(left, _STEP_SECONDS)):
+                    await self._wanted.wait()
+            except TimeoutError:
+                continue
+
+    # Questions
+
+    async def _first(self) -> None:
+        """Wait for the end of a fetch where there are no keys, asking for one unless the last was a moment ago."""
+        if not self._fetching and not self._wanted.is_set():
+            if self._failure is not None and 0 <= self._clock() - self._tried < 1.0:
+                raise self._unreachable()
+            self._wanted.set()
+        await self._end(FIRST_KEYS_SECONDS)
+        if self._held() is None:
+            raise self._unreachable()
+
+    async def _newer(self, header: Mapping[str, Any]) -> None:
+        """Wait for a set that was fetched after this question, if one may be fetched for it."""
+        if self._knows(header):
+            return
+        kid = header.get("kid")
+        if kid is not None and (kid in self._absent or len(kid) > MOST_KID):
+            raise SignatureInvalid("the token's kid is not in the issuer's set")
+        self._unknown += 1
+        if self._fetching:
+            await self._end(NEW_KEY_SECONDS)
+            if self.key(header) is not None:
+                return
+        if not self._fetching and not self._wanted.is_set():
+            self._spend()
+        await self._end(NEW_KEY_SECONDS)
+        if self._failure is None and kid is not None and self.key(header) is None and len(self._absent) < MOST_ABSENT:
+            self._absent.add(kid)
+
+    def _knows(self, header: Mapping[str, Any]) -> bool:
+        return self._keys is not None and self._keys.knows(header.get("kid"))
+
+    def _spend(self) -> None:
+        if len(self._spent) == MOST_FETCHES and self._unknown - self._spent[0] < WINDOW:
+            self._due = min(self._due, self._fetched + LEAST_SECONDS)
+            raise SignatureInvalid(
+                "the token's kid is not in the issuer's set, and it was asked for newer ones often enough"
+            )
+        self._spent.append(self._unknown)
+        self._wanted.set()
+
+    async def _end(self, seconds: float) -> None:
+        """Wait for the end of the fetch that runs, or else of the next."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            raise self._unreachable() from None
+
+    def _unreachable(self) -> IssuerUnreachable:
+        return IssuerUnreachable(
+            f"the keys of {self._issuer.name} could not be fetched: {self._failure or 'no answer yet'}",
+            retry_after=max(1, round(self._due - self._clock())) if self._failure else 1,
+        )
+
+
+def _fresh(cache_control: str) -> float:
+    """Seconds by ``max-age`` (RFC 9111, 5.2.2.1); without one the set is refreshed by our own rule alone."""
+    for directive in cache_control.lower().split(","):
+        name, _, value = directive.strip().partition("=")
+        if name == "max-age" and value.isdecimal():
+            return float(value[:9])
+    return float("inf")

@@ -1,0 +1,106 @@
+"""Tokens that were verified, remembered by digest for a moment: the one cache on the way of every request.
+
+Of a token only its SHA-256 is kept. What is remembered ends with the token, after ``remember`` seconds, when its issuer
+withdraws a key, and, where there is no room, by age.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
+from typing import Generic, TypeVar
+
+from sidecar.errors import SignatureInvalid
+from sidecar.identity import token as jwt
+from sidecar.identity.issuer import Issuer, by_url
+from sidecar.identity.principal import Principal
+from sidecar.keyring.keyring import Keyring
+
+T = TypeVar("T")
+_SWEPT = 0.25
+"""The share of the oldest entries among which room is made."""
+
+
+@dataclass(slots=True)
+class Verified(Generic[T]):
+    principal: Principal
+    expires: float
+    """The token's own ``exp``, epoch seconds."""
+    prepared: T
+    """What the door made of the principal, once."""
+    until: float
+    """When it is forgotten, epoch seconds."""
+
+
+class Verifier(Generic[T]):
+    def __init__(
+        self,
+        issuers: Iterable[Issuer],
+        keyring: Keyring,
+        *,
+        clock: Callable[[], float],
+        prepare: Callable[[Principal], T],
+        most_token: int,
+        capacity: int = 10_000,
+        remember: float = 60.0,
+    ) -> None:
+        """*clock* gives epoch seconds; *prepare* may raise a ``Refusal``; *most_token* is bytes, *remember* seconds."""
+        self._issuers, self._keyring, self._clock, self._prepare = by_url(issuers), keyring, clock, prepare
+        self._most_token, self._capacity, self._remember = most_token, capacity, remember
+        self._held: dict[bytes, Verified[T]] = {}
+
+    def remembered(self, token: bytes, now: float) -> Verified[T] | None:
+        """What ``verify`` found a moment ago; *now* is epoch seconds."""
+        found = self._held.get(sha256(token).digest())
+        return found if found is not None and found.until > now else None
+
+    async def verify(self, token: bytes) -> Verified[T]:
+        """Raise a ``Refusal`` unless one of the issuers signed *token* for us. Waits only for a key that is not
+        held."""
+        found = self.remembered(token, self._clock())
+        if found is not None:
+            return found
+        parsed = jwt.unverified(token, self._most_token)
+        issuer = jwt.select(parsed, self._issuers)
+        key = self._keyring.key(issuer, parsed.header)
+        if key is None:
+            await self._keyring.find(issuer, parsed.header)
+            # Others may have waited for the same: the first of them has done the work.
+            found = self.remembered(token, self._clock())
+            if found is not None:
+                return found
+            # Not what was found, but what is held now: a key may have been withdrawn before this task came to run
+            # again.
+            key = self._keyring.key(issuer, parsed.header)
+            if key is None:
+                raise SignatureInvalid("the key was withdrawn")
+        principal = jwt.verify(parsed, issuer, key, self._clock())
+        return self._keep(token, principal, jwt.expires(parsed))
+
+    def forget(self, issuer: Issuer) -> None:
+        for digest in [digest for digest, held in self._held.items() if held.principal.issuer == issuer.name]:
+            del self._held[digest]
+
+    def clear(self) -> None:
+        self._held.clear()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def _keep(self, token: bytes, principal: Principal, expires: float) -> Verified[T]:
+        now = self._clock()
+        verified = Verified(principal, expires, self._prepare(principal), min(expires, now + self._remember))
+        if verified.until > now:
+            if len(self._held) >= self._capacity:
+                self._make_room(now)
+            digest = sha256(token).digest()
+            self._held.pop(digest, None)  # so that the dictionary's order is that of age
+            self._held[digest] = verified
+        return verified
+
+    def _make_room(self, now: float) -> None:
+        """Drop what has ended among the oldest, and the very oldest in any case."""
+        oldest = list(islice(self._held.items(), max(1, int(self._capacity * _SWEPT))))
+        ended = [digest for digest, held in oldest if held.until <= now]
+        for digest in ended or [oldest[0][0]]:
+            del self._held[digest]
