@@ -1,0 +1,50 @@
+"""The demo's agent: an ordinary HTTP server that has never heard of tokens. It reads headers, and greets who called."""
+
+import asyncio
+from urllib.parse import unquote
+
+from aiohttp import web
+
+EVENTS = 5
+PAUSE = 0.05
+"""Seconds between two events of the stream."""
+
+
+def application() -> web.Application:
+    """``/`` greets, ``/whoami`` shows the identity headers that arrived, ``/stream`` sends server-sent events."""
+    app = web.Application()
+    app.add_routes([web.get("/", _hello), web.get("/whoami", _whoami), web.get("/stream", _stream)])
+    return app
+
+
+async def _hello(request: web.Request) -> web.Response:
+    return web.Response(text=f"hello, {_caller(request)}\n")
+
+
+async def _whoami(request: web.Request) -> web.Response:
+    shown = {name: _shown(name, value) for name, value in request.headers.items() if _of_identity(name)}
+    return web.json_response({"greeting": f"hello, {_caller(request)}", "headers": shown})
+
+
+async def _stream(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+    await response.prepare(request)
+    for number in range(1, EVENTS + 1):
+        await response.write(f"data: {number} of {EVENTS} for {_caller(request)}\n\n".encode())
+        await asyncio.sleep(PAUSE)
+    return response
+
+
+def _caller(request: web.Request) -> str:
+    return unquote(request.headers.get("X-Identity-Subject", "whoever you are"))
+
+
+def _of_identity(name: str) -> bool:
+    lower = name.lower().replace("_", "-")
+    return lower.startswith(("x-identity-", "x-forwarded-")) or lower in {"authorization", "traceparent"}
+
+
+def _shown(name: str, value: str) -> str:
+    """*value*, but no credential: an agent that echoed its handle would give its caller's rights away."""
+    secret = {"x-identity-invocation": "ih_… (the handle; it stays with the agent)", "authorization": "…"}
+    return secret.get(name.lower(), value)

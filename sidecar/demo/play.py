@@ -1,0 +1,71 @@
+"""The demo from its first line to its end: the story, then an invitation, until someone ends it."""
+
+import asyncio
+import signal
+import time
+
+from sidecar.demo.issuer import AUDIENCE
+from sidecar.demo.stage import Stage, staged
+from sidecar.demo.story import Story
+from sidecar.demo.terminal import Terminal
+
+INTERRUPTED = 130
+
+
+async def play(terminal: Terminal, *, once: bool) -> int:
+    """0 when every step held, 1 when one didn't, 130 when it was ended before the story was told."""
+    _end_on_signals()
+    outcome = INTERRUPTED
+    try:
+        async with staged(time.time) as stage:  # noqa: TID251 - the demo's issuer is a server of its own, with its own clock
+            held = await Story(stage, terminal).tell()
+            outcome = 0 if held else 1
+            _sum_up(terminal)
+            if not once:
+                _invite(stage, terminal)
+                await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        terminal.say("Ended; nothing of it is left on this machine.")
+    return outcome
+
+
+def _end_on_signals() -> None:
+    """Let Ctrl-C and SIGTERM cancel what runs here, so that everything that was set up is taken down."""
+    playing = asyncio.current_task()
+    if playing is None:
+        raise RuntimeError("play runs in a task")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, playing.cancel)
+
+
+def _sum_up(terminal: Terminal) -> None:
+    terminal.title("")
+    if terminal.failed:
+        terminal.step(f"{terminal.failed} of {terminal.failed + terminal.held} steps did not hold", False)
+    else:
+        terminal.step(f"every step held: {terminal.held} of {terminal.held}", True)
+
+
+def _invite(stage: Stage, terminal: Terminal) -> None:
+    """Commands that work as they are printed."""
+    terminal.say("")
+    terminal.say("It is all still running. In another terminal:")
+    terminal.code(
+        [
+            f"ISSUER={stage.issuer} AGENT={stage.inbound}",
+            "TOKEN=$(curl -s $ISSUER/token/alice)          # or bob",
+            "",
+            'curl -i $AGENT/whoami -H "Authorization: Bearer $TOKEN"',
+            'curl -N $AGENT/stream -H "Authorization: Bearer $TOKEN"',
+            "curl -i $AGENT/",
+            "",
+            "# a token that has expired, and one for another audience",
+            'TOKEN=$(curl -s "$ISSUER/token/alice?seconds=-60")',
+            'TOKEN=$(curl -s "$ISSUER/token/alice?audience=payroll")',
+            "",
+            f"curl -s {stage.health}/metrics",
+            f"sidecar status --socket {stage.home}/state/control.sock",
+            f"tail -n 3 {stage.audit}/*.jsonl",
+        ]
+    )
+    terminal.say(f"The audience of its tokens is {AUDIENCE}. Ctrl-C ends it.")

@@ -1,0 +1,127 @@
+"""What the story is played on: an issuer, an agent and the sidecar, each a real server on loopback, and a caller."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import aiohttp
+
+from sidecar import assembly, settings
+from sidecar.demo import agent, issuer
+from sidecar.demo.issuer import Issuer, Person
+from sidecar.demo.server import serving
+
+CONFIGURATION = """\
+development: true                  # loopback http, for this demo
+agent: {{name: {audience}, url: "{agent}"}}
+issuers:
+  demo: {{type: oidc, issuer: "{issuer}", audience: {audience}}}
+"""
+"""What matters of the configuration; the story shows it as it is used."""
+
+_PLACES = """\
+inbound: {{listen: "127.0.0.1:0"}}
+health: {{listen: "127.0.0.1:0"}}
+state: {{dir: "{home}/state"}}
+run: {{dir: "{home}/run"}}
+"""
+_PATIENCE = 60
+"""How often the audit file is looked at for an event, every 50 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+    @property
+    def line(self) -> str:
+        return f"{self.status} {self.reason}"
+
+    def json(self) -> dict[str, Any]:
+        """The body's object; empty where the body is none."""
+        try:
+            document = json.loads(self.body)
+        except ValueError:
+            return {}
+        return document if isinstance(document, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    inbound: str
+    """URLs, without a slash at the end."""
+    health: str
+    issuer: str
+    configuration: str
+    home: Path
+    _issuer: Issuer
+    _http: aiohttp.ClientSession
+
+    def token(self, person: Person, **claims: Any) -> str:
+        return self._issuer.token(self.issuer, person, **claims)
+
+    async def call(self, path: str, headers: Mapping[str, str]) -> Answer:
+        """``GET`` *path* through the sidecar."""
+        async with self._http.get(self.inbound + path, headers=headers) as response:
+            return Answer(response.status, response.reason or "", _lower(response.headers), await response.read())
+
+    async def pieces(self, path: str, headers: Mapping[str, str]) -> AsyncIterator[tuple[float, bytes]]:
+        """``GET`` *path* through the sidecar: each piece of the body as it arrives, and the seconds since the call."""
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        async with self._http.get(self.inbound + path, headers=headers) as response:
+            async for piece in response.content.iter_any():
+                yield clock() - begun, piece
+
+    async def record(self, trace_id: str, most: int) -> list[dict[str, Any]]:
+        """The events of *trace_id* in the audit file, oldest first, waiting a moment for *most* of them."""
+        for _ in range(_PATIENCE):
+            if len(self._events(trace_id)) >= most:
+                break
+            await asyncio.sleep(0.05)
+        return self._events(trace_id)
+
+    def _events(self, trace_id: str) -> list[dict[str, Any]]:
+        lines = [line for file in sorted(self.audit.glob("*.jsonl")) for line in file.read_text().splitlines()]
+        return [event for event in map(json.loads, lines) if event.get("trace_id") == trace_id]
+
+    @property
+    def audit(self) -> Path:
+        return self.home / "state" / "audit"
+
+
+@asynccontextmanager
+async def staged(clock: Callable[[], float]) -> AsyncIterator[Stage]:
+    """Everything set up and running; nothing of it is left afterwards."""
+    async with AsyncExitStack() as stack:
+        home = Path(stack.enter_context(TemporaryDirectory(prefix="sidecar-demo-")))
+        signer = Issuer(clock)
+        issuer_url = await stack.enter_async_context(serving(issuer.application(signer)))
+        agent_url = await stack.enter_async_context(serving(agent.application()))
+        shown = CONFIGURATION.format(audience=issuer.AUDIENCE, agent=agent_url, issuer=issuer_url)
+        file = home / "sidecar.yaml"
+        file.write_text(shown + _PLACES.format(home=home))
+        house = await stack.enter_async_context(assembly.running(settings.load(file, {})))
+        http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)))
+        yield Stage(
+            inbound=f"http://{house.listeners['inbound']}",
+            health=f"http://{house.listeners['health']}",
+            issuer=issuer_url,
+            configuration=shown,
+            home=home,
+            _issuer=signer,
+            _http=http,
+        )
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}

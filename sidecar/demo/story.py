@@ -1,0 +1,208 @@
+"""The demo's story: who calls, what the sidecar makes of it, what the agent sees. Every claim is checked."""
+
+import json
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sidecar.demo.agent import EVENTS, PAUSE
+from sidecar.demo.issuer import ALICE, BOB, Person
+from sidecar.demo.stage import Answer, Stage
+from sidecar.demo.terminal import Terminal
+from sidecar.wire.strict import base64url, base64url_encode
+
+TRACEPARENT = "00-{trace}-{span}-01"
+
+
+@dataclass(slots=True)
+class Story:
+    """Plays the chapters on *stage* and tells them on *terminal*."""
+
+    stage: Stage
+    terminal: Terminal
+    trace_id: str = field(default_factory=lambda: secrets.token_hex(16))
+    """Alice's application has begun this trace: every call of hers belongs to it."""
+    seen: dict[str, str] = field(default_factory=dict)
+    """Person → the principal that the handler saw."""
+
+    async def tell(self) -> bool:
+        """All chapters in order; whether every step held."""
+        self.terminal.title("Agent Identity Sidecar: who is calling the agent?")
+        self.terminal.say(
+            """On this machine there now run an OpenID provider that knows Alice and Bob, an agent that has never
+            heard of tokens, and the sidecar in front of it. This is all of its configuration that matters:"""
+        )
+        self.terminal.code(self.stage.configuration.splitlines())
+        chapters: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
+            ("A call without a token", self.nobody),
+            ("Alice calls", self.alice),
+            ("Bob calls", self.bob),
+            ("Bob says that he is Alice", self.spoofed),
+            ("Tokens that don't count", self.refused),
+            ("A stream", self.stream),
+            ("The record", self.record),
+        )
+        for number, (title, chapter) in enumerate(chapters, 1):
+            self.terminal.chapter(number, title)
+            await chapter()
+        return not self.terminal.failed
+
+    async def nobody(self) -> None:
+        self.terminal.say("Nobody gets to the agent unknown. The refusal says what to do about it.")
+        self.terminal.asks("GET /")
+        answer = await self.stage.call("/", {})
+        self._show_refusal(answer)
+        self._refusal(answer, 401, "token_missing")
+        self._holds("the answer tells the client how to authenticate", answer.headers.get("www-authenticate", "Bearer"))
+
+    async def alice(self) -> None:
+        self.terminal.say("Alice's application sends the access token that she got when she signed in.")
+        headers = await self._greeted(ALICE, self._of_alice())
+        self.terminal.step("the token itself stays with the sidecar", "authorization" not in headers)
+        self.terminal.step(
+            "the trace that her application began goes on", self.trace_id in headers.get("traceparent", "")
+        )
+
+    async def bob(self) -> None:
+        self.terminal.say("The same agent, the same handler, another caller. Nothing to configure, nothing to look up.")
+        await self._greeted(BOB, self._with(BOB))
+        different = len(set(self.seen.values())) == len(self.seen) == 2
+        self.terminal.step("Bob's principal is another than Alice's", different, self.seen)
+
+    async def spoofed(self) -> None:
+        self.terminal.say(
+            """An agent can believe these headers only if nobody else can send them. Bob tries it with his own good
+            token: what he claims is removed, in every spelling, before the sidecar writes what it knows."""
+        )
+        claims = {"X-Identity-Subject": "alice", "x_identity_groups": "sales", "X-Forwarded-User": "alice"}
+        self.terminal.asks("GET /whoami", [f"{name}: {value}" for name, value in claims.items()])
+        answer = await self.stage.call("/whoami", self._with(BOB) | claims)
+        headers = _lower(answer.json().get("headers"))
+        self.terminal.answers(answer.line, [f"{answer.json().get('greeting')}"])
+        self.terminal.step("the handler still sees Bob", headers.get("x-identity-subject") == "bob", headers)
+        groups = headers.get("x-identity-groups", "").split(",")
+        self.terminal.step("with Bob's groups alone", set(groups) == set(BOB.groups), groups)
+        left = [name for name in headers if "_" in name or name == "x-forwarded-user"]
+        self.terminal.step("and nothing of what he claimed is left", not left, left)
+
+    async def refused(self) -> None:
+        self.terminal.say("Each of these was once a good token of Alice's, or looks like one.")
+        whole = self.stage.token(ALICE)
+        for what, token, code in (
+            ("expired a minute ago", self.stage.token(ALICE, seconds=-60), "token_expired"),
+            ("tampered with: it now says bob", _tampered(whole), "signature_invalid"),
+            ("issued for another service", self.stage.token(ALICE, audience="payroll"), "audience_invalid"),
+            ("with the algorithm none, unsigned", _unsigned(whole), "signature_invalid"),
+        ):
+            self.terminal.asks(f"GET /   with a token {what}")
+            answer = await self.stage.call("/", self._of_alice(token))
+            self._show_refusal(answer)
+            self._refusal(answer, 401, code)
+            self.terminal.code([])
+
+    async def stream(self) -> None:
+        self.terminal.say(
+            "Agents answer in streams. Each event passes the moment it is sent, and the caller is known here too."
+        )
+        self.terminal.asks("GET /stream", ["Authorization: Bearer <Alice's token>"])
+        events: list[tuple[float, str]] = []
+        async for seconds, piece in self.stage.pieces("/stream", self._of_alice()):
+            events += [(seconds, line.decode()) for line in piece.split(b"\n\n") if line]
+        self.terminal.answers("200 OK", [f"{seconds * 1000:5.0f} ms   {line}" for seconds, line in events])
+        expected = [f"data: {number} of {EVENTS} for alice" for number in range(1, EVENTS + 1)]
+        self.terminal.step(f"all {EVENTS} events arrive, in order", [line for _, line in events] == expected, events)
+        lag = events[-1][0] - events[0][0] if events else 0.0
+        self.terminal.step(
+            "each when it was sent, none held back", lag > PAUSE * (EVENTS - 2), f"all within {lag:.3f} s"
+        )
+
+    async def record(self) -> None:
+        self.terminal.say(
+            """Whatever happened to an identity was written down before the answer was sent, under the trace id of
+            the call: Alice's is"""
+        )
+        self.terminal.code([self.trace_id])
+        expected = [
+            *["identity.init"],
+            *["identity.rejected"] * 4,
+            *["identity.init"],
+        ]
+        events = await self.stage.record(self.trace_id, len(expected))
+        self.terminal.table({f"{number}  {event['name']}": _said(event) for number, event in enumerate(events, 1)})
+        names = [event["name"] for event in events]
+        self.terminal.step("every call of hers is there, and those that were refused", names == expected, names)
+        mine = [event for event in events if event["name"] == "identity.init"]
+        keys = {event.get("attributes", {}).get("identity.principal.id") for event in mine}
+        self.terminal.step(
+            "all of one principal, whose name is nowhere in it", len(keys) == 1 and _nameless(events), keys
+        )
+
+    async def _greeted(self, person: Person, send: Mapping[str, str]) -> Mapping[str, str]:
+        """Call as *person*; show and check what the handler saw."""
+        name = person.subject
+        self.terminal.asks("GET /whoami", [f"Authorization: Bearer <{name.capitalize()}'s token>"])
+        answer = await self.stage.call("/whoami", send)
+        headers = _lower(answer.json().get("headers"))
+        self.terminal.answers(answer.line, [f"X-Trace-Id: {answer.headers.get('x-trace-id')}"])
+        self.terminal.say("What the handler saw:")
+        self.terminal.table(dict(answer.json().get("headers", {})))
+        greeting = answer.json().get("greeting")
+        self.terminal.step(f"the agent answers: hello, {name}", greeting == f"hello, {name}", greeting or answer.line)
+        groups = headers.get("x-identity-groups", "").split(",")
+        self.terminal.step(f"it knows {name.capitalize()}'s groups", set(groups) == set(person.groups), groups)
+        self.seen[name] = headers.get("x-identity-principal", "")
+        return headers
+
+    def _with(self, person: Person, token: str | None = None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {token or self.stage.token(person)}"}
+
+    def _of_alice(self, token: str | None = None) -> dict[str, str]:
+        trace = TRACEPARENT.format(trace=self.trace_id, span=secrets.token_hex(8))
+        return self._with(ALICE, token) | {"Traceparent": trace}
+
+    def _show_refusal(self, answer: Answer) -> None:
+        problem = answer.json()
+        shown = ["Sidecar-Error", "WWW-Authenticate"]
+        lines = [f"{name}: {answer.headers[name.lower()]}" for name in shown if name.lower() in answer.headers]
+        self.terminal.answers(answer.line, [*lines, f"{problem.get('title')} {problem.get('detail')}"])
+
+    def _refusal(self, answer: Answer, status: int, code: str) -> None:
+        found = answer.status, answer.headers.get("sidecar-error"), answer.json().get("code")
+        self.terminal.step(f"refused: {status} {code}", found == (status, code, code), found)
+
+    def _holds(self, claim: str, value: str) -> None:
+        self.terminal.step(claim, value.startswith("Bearer"), value)
+
+
+def _tampered(token: str) -> str:
+    """*token* with another subject, and the signature it had."""
+    header, payload, signature = token.split(".")
+    claims = json.loads(base64url(payload.encode())) | {"sub": "bob"}
+    return ".".join((header, _segment(claims), signature))
+
+
+def _unsigned(token: str) -> str:
+    """*token* as RFC 7518, section 3.6 would have it: without a signature."""
+    _, payload, _ = token.split(".")
+    return ".".join((_segment({"alg": "none", "typ": "JWT"}), payload, ""))
+
+
+def _segment(claims: dict[str, Any]) -> str:
+    return base64url_encode(json.dumps(claims).encode()).decode()
+
+
+def _lower(headers: Mapping[str, str] | None) -> dict[str, str]:
+    return {name.lower(): value for name, value in (headers or {}).items()}
+
+
+def _said(event: Mapping[str, Any]) -> str:
+    """An event in a few words."""
+    attributes = event.get("attributes", {})
+    words = (attributes.get(name) for name in ("identity.reason", "identity.principal.id", "url.path"))
+    return ", ".join(str(word) for word in words if word)
+
+
+def _nameless(events: list[dict[str, Any]]) -> bool:
+    text = json.dumps(events)
+    return not any(word in text for word in (ALICE.subject, ALICE.email, ALICE.name))

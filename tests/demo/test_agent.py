@@ -1,0 +1,44 @@
+"""The demo's agent, called as the sidecar calls it."""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from sidecar.demo.agent import EVENTS, application
+from sidecar.demo.server import serving
+
+ALICE = {"X-Identity-Subject": "alice", "X-Identity-Principal": "p_1", "X-Identity-Invocation": "ih_0123456789"}
+
+
+@pytest.fixture
+async def agent() -> AsyncIterator[aiohttp.ClientSession]:
+    async with serving(application()) as url, aiohttp.ClientSession(url) as client:
+        yield client
+
+
+async def test_it_greets_who_the_headers_name(agent: aiohttp.ClientSession) -> None:
+    async with agent.get("/", headers=ALICE) as answer:
+        assert await answer.text() == "hello, alice\n"
+    async with agent.get("/", headers={"X-Identity-Subject": "Bob%20N%C3%BA%C3%B1ez"}) as answer:
+        assert await answer.text() == "hello, Bob Núñez\n"
+    async with agent.get("/") as answer:
+        assert await answer.text() == "hello, whoever you are\n"
+
+
+async def test_it_shows_the_identity_that_arrived_and_no_credential(agent: aiohttp.ClientSession) -> None:
+    async with agent.get("/whoami", headers=ALICE | {"Authorization": "Bearer secret", "X-Other": "1"}) as answer:
+        text = await answer.text()
+        shown = (await answer.json())["headers"]
+    assert shown["X-Identity-Principal"] == "p_1"
+    assert "Authorization" in shown
+    assert "X-Other" not in shown
+    assert "0123456789" not in text
+    assert "secret" not in text
+
+
+async def test_it_streams_events(agent: aiohttp.ClientSession) -> None:
+    async with agent.get("/stream", headers=ALICE) as answer:
+        assert answer.content_type == "text/event-stream"
+        events = (await answer.text()).split("\n\n")[:-1]
+    assert events == [f"data: {number} of {EVENTS} for alice" for number in range(1, EVENTS + 1)]
