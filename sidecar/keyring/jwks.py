@@ -33,9 +33,9 @@ class Keys:
         fitting = [key for key in self.keys if alg in key.algorithms and kid in (None, key.kid)]
         return fitting[0] if len(fitting) == 1 else None
 
-    def knows(self, kid: str | None) -> bool:
-        """Whether a newer set could not answer better: a key of that name is here, whether it fits or not."""
-        return kid is not None and any(key.kid == kid for key in self.keys)
+    def knows(self, kid: str | None, alg: str) -> bool:
+        """Whether ``fit`` has this set's last word: it holds the name, or a key for a token without one."""
+        return any(alg in key.algorithms if kid is None else key.kid == kid for key in self.keys)
 
 
 def keys(body: bytes) -> Keys:

@@ -4,16 +4,17 @@ A source has one fetcher, ``keep``, and any number of callers that want a key. A
 wants a newer set and waits for the end of the next fetch, so that many callers are one fetch, and a caller that goes
 away takes nothing with it.
 
-For a ``kid`` that is not in the set, a fetch that began after the question is the answer. Each such question is
-counted, and the questions of strangers may cost an issuer at most ``MOST_FETCHES`` in any ``WINDOW`` of them. Where
-that is used up, the next refresh is brought forward instead, to ``LEAST_SECONDS`` after the last: a rotation that hides
-in a flood of unknown keys is found then.
+For a ``kid`` that is not in the set, a fetch that began after the question is the answer, and a set that has changed
+shows that the question was a good one. What strangers ask may cost an issuer at most ``MOST_FETCHES`` in any ``WINDOW``
+of unknown names, nor more of them within ``COOL_SECONDS``. Where that is used up, the next refresh is brought forward
+instead, to ``LEAST_SECONDS`` after the last one: a rotation that hides in a flood of unknown names is found then.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from sidecar.errors import IssuerUnreachable, SignatureInvalid
@@ -21,17 +22,17 @@ from sidecar.identity.issuer import Issuer
 from sidecar.identity.key import MOST_KID, Key
 from sidecar.keyring import jwks
 from sidecar.keyring.jwks import Keys, Unfit
-from sidecar.wire.http import Fetch, Request, Unreachable
+from sidecar.wire.http import Fetch, Request, Response, Unreachable
 
-WINDOW, MOST_FETCHES = 200, 2
+WINDOW, MOST_FETCHES, COOL_SECONDS = 200, 2, 10.0
 LEAST_SECONDS = 60.0
 """Between two refreshes that went well."""
 FIRST_KEYS_SECONDS = 0.8
 """How long a caller waits where there are no keys at all."""
 NEW_KEY_SECONDS = 5.0
 """How long a caller waits for a key that is not in the set."""
-MOST_ABSENT = 1000
-"""The most unknown ``kid``s that are remembered until the next set."""
+MOST_ABSENT, ABSENT_SECONDS = 1000, 10.0
+"""How many names that were not in the newest set are remembered, and for how long: an issuer may be late to publish."""
 _STEP_SECONDS = 30.0
 """The longest sleep in one piece: a machine that was suspended is late by no more."""
 
@@ -64,7 +65,7 @@ class Source:
         self._issuer, self._fetch, self._clock, self._changed = issuer, fetch, clock, changed
         self._refresh, self._max_stale = refresh, max_stale
         self._keys: Keys | None = None
-        self._jwks_url: str | None = None
+        self._discovered: str | None = None
         self._fetched = self._tried = 0.0
         self._due = float("-inf")
         self._failures = 0
@@ -72,9 +73,9 @@ class Source:
         self._fetching = False
         self._wanted = asyncio.Event()
         self._ended = asyncio.Event()
-        self._absent: set[str] = set()
+        self._absent: dict[str, float] = {}
         self._unknown = 0
-        self._spent: deque[int] = deque(maxlen=MOST_FETCHES)
+        self._spent: deque[tuple[int, float]] = deque(maxlen=MOST_FETCHES)
 
     def key(self, header: Mapping[str, Any]) -> Key | None:
         """The one key that fits a token's header, if it is held and not too old."""
@@ -104,6 +105,8 @@ class Source:
     async def keep(self) -> None:
         """Fetch at once, then whenever a refresh is due or wanted, until cancelled."""
         while True:
+            if self._failure is not None or self._clock() >= self._due:
+                self._discovered = None  # it may have moved; for a mere question it is not asked again
             await self.fetch()
             await self._rest()
 
@@ -130,29 +133,23 @@ class Source:
 
     async def _set(self) -> tuple[Keys, float]:
         """The published set, and for how many seconds it is said to be fresh."""
-        url = self._issuer.jwks_url or self._jwks_url
-        if url is None or self._unasked():
-            url = self._issuer.jwks_url or await self._discover()
-        answer = await self._fetch(Request(url, headers={"accept": "application/json"}, most=jwks.MOST_BYTES))
-        if answer.status != 200:
-            raise Unfit(f"the key set was answered with status {answer.status}")
+        url = self._issuer.jwks_url or self._discovered or await self._discover()
+        answer = await self._get(url, "key set")
         keys = jwks.keys(answer.body)
-        self._jwks_url = url
+        self._discovered = url
         return keys, _fresh(answer.headers.get("cache-control", ""))
-
-    def _unasked(self) -> bool:
-        """Whether the place of the keys is due to be discovered again: it may move, but not for every question."""
-        return self._failures > 0 or self._clock() >= self._due
 
     async def _discover(self) -> str:
         if self._issuer.discovery_url is None:
             raise Unfit("the issuer has neither jwks_url nor a discovery document")
-        answer = await self._fetch(
-            Request(self._issuer.discovery_url, headers={"accept": "application/json"}, most=jwks.MOST_BYTES)
-        )
-        if answer.status != 200:
-            raise Unfit(f"the discovery document was answered with status {answer.status}")
+        answer = await self._get(self._issuer.discovery_url, "discovery document")
         return jwks.jwks_uri(answer.body, self._issuer)
+
+    async def _get(self, url: str, what: str) -> Response:
+        answer = await self._fetch(Request(url, most=jwks.MOST_BYTES))
+        if answer.status != HTTPStatus.OK:
+            raise Unfit(f"the {what} was answered with status {answer.status}")
+        return answer
 
     def _replace(self, keys: Keys, seconds: float) -> None:
         before, self._keys = self._keys, keys
@@ -160,7 +157,9 @@ class Source:
         self._fetched = self._clock()
         least = min(LEAST_SECONDS, self._refresh)
         self._due = self._fetched + max(least, min(self._refresh, seconds))
-        self._absent.clear()
+        if before is None or not keys.keys <= before.keys:
+            self._absent.clear()
+            self._spent.clear()
         if before is not None and not before.keys <= keys.keys:
             self._changed(self._issuer)
 
@@ -191,10 +190,10 @@ class Source:
 
     async def _newer(self, header: Mapping[str, Any]) -> None:
         """Wait for a set that was fetched after this question, if one may be fetched for it."""
+        kid = header.get("kid")
         if self._knows(header):
             return
-        kid = header.get("kid")
-        if kid is not None and (kid in self._absent or len(kid) > MOST_KID):
+        if kid is not None and (len(kid) > MOST_KID or self._absent.get(kid, 0.0) > self._clock()):
             raise SignatureInvalid("the token's kid is not in the issuer's set")
         self._unknown += 1
         if self._fetching:
@@ -204,19 +203,26 @@ class Source:
         if not self._fetching and not self._wanted.is_set():
             self._spend()
         await self._end(NEW_KEY_SECONDS)
-        if self._failure is None and kid is not None and self.key(header) is None and len(self._absent) < MOST_ABSENT:
-            self._absent.add(kid)
+        if kid is not None and self._failure is None and not self._knows(header):
+            self._miss(kid)
 
     def _knows(self, header: Mapping[str, Any]) -> bool:
-        return self._keys is not None and self._keys.knows(header.get("kid"))
+        return self._keys is not None and self._keys.knows(header.get("kid"), header["alg"])
+
+    def _miss(self, kid: str) -> None:
+        if len(self._absent) >= MOST_ABSENT:
+            del self._absent[next(iter(self._absent))]
+        self._absent[kid] = self._clock() + ABSENT_SECONDS
 
     def _spend(self) -> None:
-        if len(self._spent) == MOST_FETCHES and self._unknown - self._spent[0] < WINDOW:
-            self._due = min(self._due, self._fetched + LEAST_SECONDS)
-            raise SignatureInvalid(
-                "the token's kid is not in the issuer's set, and it was asked for newer ones often enough"
-            )
-        self._spent.append(self._unknown)
+        """Ask for a fetch, if the questions so far have left one."""
+        now = self._clock()
+        if len(self._spent) == MOST_FETCHES:
+            asked, at = self._spent[0]
+            if self._unknown - asked < WINDOW or 0 <= now - at < COOL_SECONDS:
+                self._due = min(self._due, self._fetched + LEAST_SECONDS)
+                raise SignatureInvalid("the token's kid is not in the issuer's set, which was asked for often enough")
+        self._spent.append((self._unknown, now))
         self._wanted.set()
 
     async def _end(self, seconds: float) -> None:
