@@ -1,0 +1,294 @@
+"""The journal: an event is recorded before the answer that it describes is sent, and drained off the hot path.
+
+Two rings in ``state.dir/journal``: ``events.ring``, which refuses when it is full, and ``rejected.ring`` for
+strangers, which never does. Each is drained into its own log in ``state.dir/audit``; what else wants the events
+(stdout, a collector) follows those files.
+"""
+
+import asyncio
+import errno
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from sidecar.errors import AuditUnavailable
+from sidecar.events import Attribute, Event, Name, Value
+from sidecar.journal.audit import DAY, AuditLog
+from sidecar.journal.drain import Drain
+from sidecar.journal.recovery import Aside, take_up
+from sidecar.journal.ring import Full, Ring
+from sidecar.journal.strangers import Strangers
+
+_log = logging.getLogger("sidecar.journal")
+_EVERY: Final = 0.2  # seconds between two drains at most
+_SLOWEST: Final = 5.0  # seconds between two tries at most while the disk refuses
+_HOUR: Final = 3600.0
+STRANGERS_MOST: Final = 256 << 20
+"""Bytes of all the files of rejections together: the oldest are deleted beyond."""
+
+
+class Unusable(Exception):
+    """``state.dir`` can't hold the journal; the text says why and what to do."""
+
+
+class Follower(Protocol):
+    """Reads the audit log's files, in a thread of its own."""
+
+    def wake(self) -> None:
+        """There are new lines. Any thread."""
+
+    def close(self, seconds: float) -> None:
+        """Bring what is there to its place, for at most *seconds*, and stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How the journal stands, for metrics and readiness."""
+
+    unread: int
+    """Bytes in the ring that the log doesn't have yet."""
+    capacity: int
+    """Bytes that the ring holds."""
+    recorded: int
+    """The last event's sequence number."""
+    drained: int
+    """The sequence number of the last event in the log."""
+    lost: int
+    """Events that didn't fit where ``audit.required`` is false, since the start."""
+    refused: int
+    """Calls that were refused for want of room, since the start."""
+    rejections: int
+    """The last rejection's sequence number."""
+    summed_up: int
+    """Rejections that were only counted, since the start."""
+    failure: str | None
+    """Why the log can't be written at the moment."""
+
+
+class Journal:
+    """Records events. One thread's, but for ``level``."""
+
+    def __init__(
+        self,
+        lock: int,
+        events: Drain,
+        rejected: Drain,
+        *,
+        required: bool,
+        clock: Callable[[], float],
+        followers: Sequence[Follower] = (),
+    ) -> None:
+        self._lock = lock
+        self._drains = (events, rejected)
+        self._append = events.ring.append
+        self._strangers = Strangers(rejected.ring, clock=clock)
+        self._required = required
+        self._clock = clock
+        self._followers = followers
+        self._writer = ThreadPoolExecutor(1, "journal")
+        self._lost = self._untold = self._refused = 0
+        self._failure: str | None = None
+        self._expired = 0.0
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        *,
+        size: int,
+        required: bool,
+        clock: Callable[[], float],
+        keep: float = 400 * DAY,
+        followers: Sequence[Follower] = (),
+    ) -> "Journal":
+        """Open the journal in *directory* (``state.dir``): the ring's *size* in bytes, the log's *keep* in seconds.
+
+        Takes up what a process before has left. Raise ``Unusable`` where the place is taken, or can't be written.
+        """
+        now = clock()
+        try:
+            rings, logs = _folder(directory / "journal"), _folder(directory / "audit")
+            lock = _locked(rings / "lock")
+            events, damaged = _drain(rings, logs, "events", size, now, keep, None)
+            rejected, strangers_damaged = _drain(
+                rings, logs, "rejected", max(size // 16, 1 << 20), now, keep, STRANGERS_MOST
+            )
+        except OSError as error:
+            raise Unusable(_explain(directory, size, error)) from error
+        journal = cls(lock, events, rejected, required=required, clock=clock, followers=followers)
+        for ring, aside in ((events.ring, damaged), (rejected.ring, strangers_damaged)):
+            if aside is not None:
+                _record_damage(ring, aside, now)
+        return journal
+
+    # Recording: the hot path.
+
+    def record(self, event: bytes) -> None:
+        """Keep *event* (``Event.encode``, ``Template.fill``), even if this process dies. Raise ``AuditUnavailable``."""
+        try:
+            self._append(event)
+        except Full:
+            self._no_room()
+
+    def reject(self, event: bytes, code: str) -> None:
+        """Keep the rejection of a stranger, or count it under *code*. Never raises, never waits."""
+        self._strangers.take(event, code)
+
+    def _no_room(self) -> None:
+        if self._required:
+            self._refused += 1
+            raise AuditUnavailable(
+                f"the event journal is full: {self._failure or 'it is drained more slowly than filled'}"
+            )
+        self._lost += 1
+        self._untold += 1
+
+    # Draining.
+
+    async def run(self) -> None:
+        """Drain until cancelled: five times a second, sooner when a ring is half full, later while the disk refuses."""
+        wake = asyncio.Event()
+        for drain in self._drains:
+            drain.ring.half_full = wake.set
+        pause = _EVERY
+        while True:
+            if self._failure is None:
+                pause = _EVERY
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await wake.wait()
+                wake.clear()
+            else:  # a full ring would wake us at each call, to no use
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _SLOWEST)
+            await self._drain()
+
+    async def _drain(self) -> None:
+        self._strangers.tick()
+        loop = asyncio.get_running_loop()
+        try:
+            for drain in self._drains:
+                while drain.ring.unread:
+                    drain.settle(await loop.run_in_executor(self._writer, drain.write, self._clock()))
+                    self._new_lines()
+            if self._clock() - self._expired > _HOUR:
+                self._expired = self._clock()
+                await loop.run_in_executor(self._writer, self._expire)
+        except OSError as error:
+            self._fails(error)
+        else:
+            self._works()
+
+    def _new_lines(self) -> None:
+        for follower in self._followers:
+            follower.wake()
+
+    def _expire(self) -> None:
+        for drain in self._drains:
+            drain.log.expire(self._expired)
+
+    def _fails(self, error: OSError) -> None:
+        """Say once that the log can't be written."""
+        if self._failure is None:
+            _log.error(
+                "journal: %s can't be written: %s. Events stay in the ring; when it is full, %s",
+                self._drains[0].log.directory,
+                error.strerror,
+                "calls are refused" if self._required else "events are lost",
+            )
+        self._failure = error.strerror or str(error)
+
+    def _works(self) -> None:
+        if self._failure is not None:
+            _log.warning("journal: %s can be written again", self._drains[0].log.directory)
+        self._failure = None
+        if self._untold:
+            lost = Event(Name.EVENTS_LOST, int(self._clock() * 1e9), "", "", {Attribute.COUNT: self._untold})
+            with suppress(Full):
+                self._append(lost.encode())
+                self._untold = 0
+
+    def close(self, seconds: float = 5.0) -> None:
+        """Drain what is left, give the followers *seconds* to bring it to its place, and let go of the directory."""
+        self._writer.shutdown()
+        self._strangers.sum_up()
+        try:
+            for drain in self._drains:
+                while drain.ring.unread:
+                    drain.settle(drain.write(self._clock()))
+        except OSError as error:
+            self._fails(error)
+        self._new_lines()
+        deadline = time.monotonic() + seconds
+        for follower in self._followers:
+            follower.close(max(0.0, deadline - time.monotonic()))
+        for drain in self._drains:
+            drain.ring.close()
+            drain.log.close()
+        os.close(self._lock)
+
+    def level(self) -> Level:
+        events, rejected = self._drains
+        return Level(
+            unread=events.ring.unread,
+            capacity=events.ring.capacity,
+            recorded=events.ring.next_seq - 1,
+            drained=events.log.last_seq,
+            lost=self._lost,
+            refused=self._refused,
+            rejections=rejected.ring.next_seq - 1,
+            summed_up=self._strangers.summed_up,
+            failure=self._failure,
+        )
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def _locked(path: Path) -> int:
+    """Hold *path* for this process alone. Raise ``Unusable`` where another one does."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        owner = os.pread(fd, 20, 0).decode("ascii", "replace").strip()
+        os.close(fd)
+        raise Unusable(
+            f"{path.parent.parent} is in use by another sidecar (process {owner}); "
+            "give each sidecar a state.dir of its own"
+        ) from error
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+    return fd
+
+
+def _drain(
+    rings: Path, logs: Path, stem: str, size: int, now: float, keep: float, most: int | None
+) -> tuple[Drain, Aside | None]:
+    log = AuditLog(logs, stem, keep=keep, most=most)
+    ring, aside = take_up(rings / f"{stem}.ring", size, log, now)
+    return Drain(ring, log), aside
+
+
+def _record_damage(ring: Ring, aside: Aside, now: float) -> None:
+    attributes: dict[str, Value] = {Attribute.JOURNAL_FILE: aside.path.name, Attribute.RECOVERED: aside.recovered}
+    with suppress(Full):  # the log says it as well
+        ring.append(Event(Name.JOURNAL_DAMAGED, int(now * 1e9), "", "", attributes).encode())
+
+
+def _explain(directory: Path, size: int, error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return (
+            f"{directory} has no space for the journal of {size} bytes, which is allocated in full at start; "
+            "free some, or lower audit.journal"
+        )
+    return f"{error.filename or directory} can't hold the journal: {error.strerror}; check the rights of state.dir"
