@@ -2,13 +2,10 @@
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sidecar.identity.principal import Principal
 from sidecar.wire.strict import base64url_encode
-
-if TYPE_CHECKING:
-    from jwcrypto.jwk import JWK
 
 SECONDS = 300
 """How long an assertion is good."""
@@ -23,11 +20,11 @@ class Signer:
         self, seed: bytes, *, issuer: str, audience: str, clock: Callable[[], float], random: Callable[[int], bytes]
     ) -> None:
         """*seed* is 48 bytes: more than the curve's order, so that the scalar is unbiased (FIPS 186-5, A.2.1)."""
-        from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - only where assertions are asked for
-        from jwcrypto.jwk import JWK  # noqa: PLC0415 - as above
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from jwcrypto.jwk import JWK
 
         scalar = int.from_bytes(seed, "big") % (_ORDER_P256 - 1) + 1
-        key: JWK = JWK.from_pyca(ec.derive_private_key(scalar, ec.SECP256R1()))
+        key = JWK.from_pyca(ec.derive_private_key(scalar, ec.SECP256R1()))
         self._key = key
         self._kid = key.thumbprint()
         self._issuer = issuer
@@ -41,8 +38,9 @@ class Signer:
         return {"keys": [{**public, "kid": self._kid, "use": "sig", "alg": "ES256"}]}
 
     def sign(self, principal: Principal) -> str:
-        """Good for ``SECONDS`` from now. Lists that are too long for a header are left out and named in ``truncated``."""
-        from jwcrypto.jwt import JWT  # noqa: PLC0415 - as above
+        """Good for ``SECONDS`` from now. Lists that are too long for a header are left out and named in
+        ``truncated``."""
+        from jwcrypto.jwt import JWT
 
         now = int(self._clock())
         claims: dict[str, Any] = {
@@ -65,9 +63,8 @@ def _described(principal: Principal) -> dict[str, Any]:
         "subject": principal.subject,
         "kind": principal.kind.value,
     }
-    for name, single in (("tenant", principal.tenant), ("client", principal.client)):
-        if single:
-            described[name] = single
+    described |= {"tenant": principal.tenant} if principal.tenant else {}
+    described |= {"client": principal.client} if principal.client else {}
     truncated = []
     for name, several in (("scopes", principal.scopes), ("roles", principal.roles), ("groups", principal.groups)):
         if several and len(json.dumps(sorted(several))) > _MOST_LISTS:

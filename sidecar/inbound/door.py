@@ -1,7 +1,8 @@
 """The front door: a caller's token becomes the agent's headers.
 
-Read ``admit`` and ``_let_in`` aloud, and they are what the front door promises: the path selects a rule, exactly one bearer token
-is read, the token is verified or remembered, the event is written down, an invocation is opened, and the agent reads who called.
+Read ``admit`` and ``_let_in`` aloud, and they are what the front door promises: the path selects a rule, exactly one
+bearer token is read, the token is verified or remembered, the event is written down, an invocation is opened, and the
+agent reads who called.
 """
 
 import logging

@@ -11,6 +11,7 @@ MOST_ADDED = 8192
 _FOR_THE_REST = 1024
 """Room for what differs from one request to the next: the handle, trace context, forwarding."""
 _MOST_VALUE = 1024
+_FOR_TRUNCATED = 192
 
 _IDENTITY = b"x-identity-"
 _ASSERTED = frozenset(
@@ -57,62 +58,71 @@ def item(text: str) -> str:
 def principal_lines(
     principal: Principal, named: Mapping[str, frozenset[str]] | None = None, extra: Sequence[str] = ()
 ) -> bytes:
-    """The header lines that say who *principal* is, each with its CRLF, in ``MOST_ADDED`` bytes with what is still to come.
+    """The header lines that say who *principal* is, each with its CRLF; with what is still to come, ``MOST_ADDED`` bytes.
 
     *named* narrows groups and roles to those that the configuration names. *extra* is lines that can't be cut.
     """
-    lines = [
-        f"X-Identity-Principal: {principal.id}",
-        f"X-Identity-Subject: {value(principal.subject)}",
-        f"X-Identity-Issuer: {value(principal.issuer)}",
-        f"X-Identity-Kind: {principal.kind}",
-        *extra,
-    ]
-    room = MOST_ADDED - _FOR_THE_REST - sum(len(line) + 2 for line in lines)
-    cut: list[str] = []
-    for name, single in (
-        ("Tenant", principal.tenant),
-        ("Client", principal.client),
-        ("Name", principal.name),
-        ("Email", principal.email),
-    ):
-        if single:
-            line = f"X-Identity-{name}: {value(single)}"
-            if len(line) > _MOST_VALUE:
-                cut.append(name)
-            else:
-                lines.append(line)
-                room -= len(line) + 2
+    lines = _Lines(MOST_ADDED - _FOR_THE_REST)
+    for line in extra:
+        lines.put(line)
+    lines.put(f"X-Identity-Principal: {principal.id}")
+    lines.put(f"X-Identity-Subject: {value(principal.subject)}")
+    lines.put(f"X-Identity-Issuer: {value(principal.issuer)}")
+    lines.put(f"X-Identity-Kind: {principal.kind}")
+    lines.single("X-Identity-Tenant", principal.tenant)
+    lines.single("X-Identity-Client", principal.client)
+    lines.single("X-Identity-Name", principal.name)
+    lines.single("X-Identity-Email", principal.email)
     groups, roles = principal.groups, principal.roles
     if named is not None:
         groups = None if groups is None else groups & named["groups"]
         roles &= named["roles"]
     if groups is None:
-        lines.append("X-Identity-Groups-Unknown: true")
-        room -= len(lines[-1]) + 2
-    for name, several in (("Scopes", principal.scopes), ("Roles", roles), ("Groups", groups or ())):
-        line, whole = _list(f"X-Identity-{name}: ", several, room)
-        if several:
-            lines.append(line)
-            room -= len(line) + 2
-        if not whole:
-            cut.append(name)
-    if cut:
-        lines.append("X-Identity-Truncated: " + ",".join(f"X-Identity-{name}" for name in cut))
-    return "".join(f"{line}\r\n" for line in lines).encode()
+        lines.put("X-Identity-Groups-Unknown: true")
+    lines.several("X-Identity-Scopes", principal.scopes)
+    lines.several("X-Identity-Roles", roles)
+    lines.several("X-Identity-Groups", groups or ())
+    return lines.done()
 
 
-def _list(prefix: str, items: Iterable[str], room: int) -> tuple[str, bool]:
-    """A line of as many whole items as fit, and whether all did."""
-    line, count = prefix, 0
-    room -= 128  # for X-Identity-Truncated
-    for text in sorted(items):
-        added = ("," if count else "") + item(text)
-        if len(line) + len(added) > room:
-            return line, False
-        line += added
-        count += 1
-    return line, True
+class _Lines:
+    """Header lines within a number of bytes; what doesn't fit is cut at an item's end, and named."""
+
+    def __init__(self, room: int) -> None:
+        self._lines: list[str] = []
+        self._cut: list[str] = []
+        self._room = room - _FOR_TRUNCATED
+
+    def put(self, line: str) -> None:
+        self._lines.append(line)
+        self._room -= len(line) + 2
+
+    def single(self, name: str, text: str | None) -> None:
+        if not text:
+            return
+        line = f"{name}: {value(text)}"
+        if len(line) > min(_MOST_VALUE, self._room):
+            self._cut.append(name)
+        else:
+            self.put(line)
+
+    def several(self, name: str, items: Iterable[str]) -> None:
+        wanted = [item(text) for text in sorted(items)]
+        room = self._room - len(name) - 4
+        fitting = 0
+        for encoded in wanted:
+            room -= len(encoded) + 1
+            if room < 0:
+                self._cut.append(name)
+                break
+            fitting += 1
+        if fitting:
+            self.put(f"{name}: " + ",".join(wanted[:fitting]))
+
+    def done(self) -> bytes:
+        if self._cut:
+            self._lines.append("X-Identity-Truncated: " + ",".join(self._cut))
+        return "".join([f"{line}\r\n" for line in self._lines]).encode()
 
 
 def forwarded_lines(address: str, proto: str, host: bytes, before: Mapping[bytes, Sequence[bytes]]) -> bytes:

@@ -28,7 +28,8 @@ def metadata_url(public_url: str) -> str:
 
 
 def document(resource: Resource, behind: str) -> dict[str, Any]:
-    """The metadata (RFC 9728, section 2) of the resource whose path stands *behind* the well-known part, or of the agent as a whole."""
+    """The metadata (RFC 9728, section 2) of the resource whose path stands *behind* the well-known part, or of the
+    agent as a whole."""
     parts = urlsplit(resource.public_url)
     origin = f"{parts.scheme}://{parts.netloc}"
     identifier = origin + behind if behind.strip("/") else resource.public_url
@@ -43,7 +44,7 @@ def document(resource: Resource, behind: str) -> dict[str, Any]:
 
 def application(resource: Resource, keys: Callable[[], Mapping[str, Any]]) -> "web.Application":
     """Serves the two documents."""
-    from aiohttp import web  # noqa: PLC0415 - imported when somebody first asks
+    from aiohttp import web
 
     open_to_all = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=300"}
 

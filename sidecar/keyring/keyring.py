@@ -22,13 +22,22 @@ class Keyring:
         refresh: float,
         max_stale: float,
         changed: Callable[[Issuer], None],
+        before: "Keyring | None" = None,
     ) -> None:
         """*clock* gives epoch seconds; *refresh* and *max_stale* are seconds; *changed* is called when an issuer has
-        withdrawn a key."""
-        self._sources = {
-            issuer.name: Source(issuer, fetch, clock=clock, refresh=refresh, max_stale=max_stale, changed=changed)
-            for issuer in issuers
-        }
+        withdrawn a key. From the keyring *before*, made with the same *fetch* and times, the keys of issuers that are
+        as they were are taken over: a reload during an outage must not lose them."""
+        self.changed = changed
+        self._sources: dict[str, Source] = {}
+        for issuer in issuers:
+            source = before._sources.get(issuer.name) if before is not None else None
+            if source is None or source.issuer != issuer:
+                source = Source(issuer, fetch, clock=clock, refresh=refresh, max_stale=max_stale, changed=self._tell)
+            source.changed = self._tell
+            self._sources[issuer.name] = source
+
+    def _tell(self, issuer: Issuer) -> None:
+        self.changed(issuer)
 
     def key(self, issuer: Issuer, header: Mapping[str, Any]) -> Key | None:
         """The one held key that fits a token's header."""

@@ -49,7 +49,8 @@ def given(key: Secret) -> Root:
 
 
 def kept(directory: Path) -> Root:
-    """The key in *directory*, made when it is first needed, readable by its owner alone. Raise ``KeyUnusable`` or ``OSError``."""
+    """The key in *directory*, made when it is first needed, readable by its owner alone. Raise ``KeyUnusable`` or
+    ``OSError``."""
     path = directory / "key"
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

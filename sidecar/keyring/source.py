@@ -62,7 +62,7 @@ class Source:
         max_stale: float,
         changed: Callable[[Issuer], None],
     ) -> None:
-        self._issuer, self._fetch, self._clock, self._changed = issuer, fetch, clock, changed
+        self.issuer, self._fetch, self._clock, self.changed = issuer, fetch, clock, changed
         self._refresh, self._max_stale = refresh, max_stale
         self._keys: Keys | None = None
         self._discovered: str | None = None
@@ -133,17 +133,17 @@ class Source:
 
     async def _set(self) -> tuple[Keys, float]:
         """The published set, and for how many seconds it is said to be fresh."""
-        url = self._issuer.jwks_url or self._discovered or await self._discover()
+        url = self.issuer.jwks_url or self._discovered or await self._discover()
         answer = await self._get(url, "key set")
         keys = jwks.keys(answer.body)
         self._discovered = url
         return keys, _fresh(answer.headers.get("cache-control", ""))
 
     async def _discover(self) -> str:
-        if self._issuer.discovery_url is None:
+        if self.issuer.discovery_url is None:
             raise Unfit("the issuer has neither jwks_url nor a discovery document")
-        answer = await self._get(self._issuer.discovery_url, "discovery document")
-        return jwks.jwks_uri(answer.body, self._issuer)
+        answer = await self._get(self.issuer.discovery_url, "discovery document")
+        return jwks.jwks_uri(answer.body, self.issuer)
 
     async def _get(self, url: str, what: str) -> Response:
         answer = await self._fetch(Request(url, most=jwks.MOST_BYTES))
@@ -161,7 +161,7 @@ class Source:
             self._absent.clear()
             self._spent.clear()
         if before is not None and not before.keys <= keys.keys:
-            self._changed(self._issuer)
+            self.changed(self.issuer)
 
     def _failed(self, why: str) -> None:
         self._failure = why
@@ -235,7 +235,7 @@ class Source:
 
     def _unreachable(self) -> IssuerUnreachable:
         return IssuerUnreachable(
-            f"the keys of {self._issuer.name} could not be fetched: {self._failure or 'no answer yet'}",
+            f"the keys of {self.issuer.name} could not be fetched: {self._failure or 'no answer yet'}",
             retry_after=max(1, round(self._due - self._clock())) if self._failure else 1,
         )
 

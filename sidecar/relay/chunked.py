@@ -2,8 +2,9 @@
 
     chunked-body = *( chunk-size [ ext ] CRLF data CRLF ) "0" [ ext ] CRLF trailer-section CRLF
 
-A size is 1 to 15 hexadecimal digits; extensions are bounded and belong to one connection, so they are dropped; lines end in CRLF and
-nothing else. A reader either takes the payload out (requests: framing is rebuilt) or only finds the end (responses: bytes pass raw).
+A size is 1 to 15 hexadecimal digits; extensions are bounded and belong to one connection, so they are dropped; lines
+end in CRLF and nothing else. A reader either takes the payload out (requests: framing is rebuilt) or only finds the
+end (responses: bytes pass raw).
 """
 
 import re
@@ -47,7 +48,8 @@ class Chunked:
         return self._state is _State.DONE
 
     def feed(self, data: bytes, *, take: bool = True) -> list[bytes]:
-        """Take the payload out of *data*, or only walk past it. Raise ``ChunkedInvalid``; after ``done``, nothing may be fed."""
+        """Take the payload out of *data*, or only walk past it. Raise ``ChunkedInvalid``; after ``done``, nothing may
+        be fed."""
         payload: list[bytes] = []
         position, size = 0, len(data)
         self.body_end = size if self._state is not _State.TRAILERS else 0

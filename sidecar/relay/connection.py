@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, cast
 
-from sidecar.errors import BadRequest, HeadTooLarge, Internal, Overloaded, Refusal, Timeout
+from sidecar.errors import BadRequest, HeadTooLarge, Internal, Refusal, Timeout
 from sidecar.relay.exchange import Exchange
 from sidecar.relay.head import Head, parse
 from sidecar.relay.passage import Outcome, Passage, Peer
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _IRREGULAR = re.compile(rb"\x00|(?<!\r)\n|\r(?!\n|\Z)|\A\r")
-"""What no completion can mend, so that an incomplete head is refused at once: NUL, bare CR or LF, an empty first line."""
+"""What nothing that follows can mend, so that an incomplete head is refused at once: NUL, bare CR or LF, an empty line."""
 _MOST_PIPELINED = 65536
 _LINGER_SECONDS = 2.0
 
@@ -54,7 +54,8 @@ class Connection(asyncio.Protocol):
         self.served = False
         """A request has been answered on it."""
         self.lingering = False
-        """All is said; what still comes is thrown away, so that the answer isn't lost to a reset (RFC 9112, section 9.6)."""
+        """All is said; what still comes is thrown away, so that the answer isn't lost to a reset (RFC 9112, section
+        9.6)."""
         self.deadline = 0.0
         self._buffer = b""
         self._waiting: asyncio.Task[None] | None = None
@@ -211,8 +212,7 @@ class Connection(asyncio.Protocol):
         try:
             head = parse(data, relay.door.shapes)
             self.keep_alive = head.keep_alive and not relay.draining
-            if relay.requests >= relay.limits.requests:
-                raise Overloaded(f"{relay.limits.requests} requests are open", retry_after=1)
+            relay.check_load()
             passage = relay.door.admit(head, self.peer)
         except BadRequest as refusal:
             self.refuse(refusal, head, close=True)
@@ -272,7 +272,7 @@ class Connection(asyncio.Protocol):
     # refusals
 
     def _bug(self, head: Head[Any] | None) -> None:
-        log.exception("a request failed inside the sidecar")
+        log.exception("a request failed inside the sidecar")  # noqa: LOG004 - called by the handlers
         self.refuse(Internal(), head, close=True)
 
     def refuse(self, refusal: Refusal, head: Head[Any] | None, *, close: bool = False, body_open: bool = False) -> None:

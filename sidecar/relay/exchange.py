@@ -1,7 +1,8 @@
 """One request and its answer, streamed between a caller and an upstream.
 
-The request's framing is rebuilt: a length stays a length, chunks are taken apart and made anew, trailers are filtered. The answer's
-bytes pass as they came once its head has been read, and are walked only as far as finding their end needs.
+The request's framing is rebuilt: a length stays a length, chunks are taken apart and made anew, trailers are
+filtered. The answer's bytes pass as they came once its head has been read, and are walked only as far as finding
+their end needs.
 """
 
 from typing import TYPE_CHECKING, Any

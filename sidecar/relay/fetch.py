@@ -1,7 +1,8 @@
-"""The sidecar's own calls: one small HTTP/1.1 exchange on a connection of its own, TLS verified, bounded in time and size.
+"""The sidecar's own calls: one small HTTP/1.1 exchange on a connection of its own, TLS verified, bounded in time and
+size.
 
-It is written on asyncio and llhttp rather than on a client library because the first call (an issuer's keys) stands between a pod's
-start and its first answer, and a client library's import costs more than all the rest of that way.
+It is written on asyncio and llhttp rather than on a client library because the first call (an issuer's keys) stands
+between a pod's start and its first answer, and a client library's import costs more than all the rest of that way.
 """
 
 import asyncio

@@ -1,11 +1,13 @@
 """Request and response heads: what is accepted as HTTP/1.1, and what each header is to a relay.
 
-A request head must pass two gates that were written by different people. llhttp (Node's parser, through httptools) owns the framing;
-a strict grammar, one regular expression, must accept the same bytes. Alone, llhttp lets two ``Host`` fields, a missing one, or an
-absolute-form target through; alone, the grammar would make us the authors of an HTTP parser. Where they disagree, the head is refused.
+A request head must pass two gates that were written by different people. llhttp (Node's parser, through httptools)
+owns the framing; a strict grammar, one regular expression, must accept the same bytes. Alone, llhttp lets two
+``Host`` fields, a missing one, or an absolute-form target through; alone, the grammar would make us the authors of an
+HTTP parser. Where they disagree, the head is refused.
 
-Callers send the same header names again and again, so what follows from the names alone is decided once and kept as a ``Shape``:
-where the framing fields are, which lines are passed on, what is refused. A shape is made by the same code whether it is kept or not.
+Callers send the same header names again and again, so what follows from the names alone is decided once and kept as a
+``Shape``: where the framing fields are, which lines are passed on, what is refused. A shape is made by the same code
+whether it is kept or not.
 """
 
 import re
@@ -19,7 +21,7 @@ from sidecar.errors import AmbiguousCredentials, BadRequest, Refusal
 
 _NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _FIELDS = rb"((?:" + _NAME + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+)"
-_REQUEST = re.compile(rb"([A-Z][A-Z\-]{0,31}+) (/[\x21\x22\x24-\x7e]*+) HTTP/1\.([01])\r\n" + _FIELDS + rb"\r\n")
+_REQUEST = re.compile(rb"(?!(?:CONNECT|TRACE) )([A-Z][A-Z\-]{0,31}+) (/[\x21\x22\x24-\x7e]*+) HTTP/1\.([01])\r\n" + _FIELDS + rb"\r\n")
 _RESPONSE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*+))?\r\n" + _FIELDS + rb"\r\n")
 _TRAILERS = re.compile(_FIELDS + rb"\r\n")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
@@ -168,6 +170,17 @@ class _Gate:
         self.url = b""
         self.complete = False
 
+    def opens(self, data: bytes) -> bool:
+        """Let *data* through; return whether it upgrades the connection. Raise ``BadRequest``."""
+        parser = HttpRequestParser(self)  # a fresh one for every head: a used one remembers Connection: close
+        try:
+            parser.feed_data(data)
+        except HttpParserUpgrade:
+            return True
+        except HttpParserError as error:
+            raise BadRequest(f"llhttp refuses the head: {type(error).__name__}") from error
+        return False
+
     def on_url(self, url: bytes) -> None:
         self.url += url
 
@@ -208,14 +221,7 @@ def parse(data: bytes, shapes: Shapes[T]) -> Head[T]:
         raise BadRequest(_why_not(data))
     method, target, minor, fields = match.groups()
     gate = _Gate()
-    parser = HttpRequestParser(gate)
-    upgraded = False
-    try:
-        parser.feed_data(data)
-    except HttpParserUpgrade:
-        upgraded = True
-    except HttpParserError as error:
-        raise BadRequest(f"llhttp refuses the head: {type(error).__name__}") from error
+    upgraded = gate.opens(data)
     head: Head[T] = Head()
     head.lines = lines = fields[:-2].split(b"\r\n") if fields else []
     head.shape = known = shapes.of(tuple([line[: line.index(b":")] for line in lines]))
@@ -235,10 +241,8 @@ def parse(data: bytes, shapes: Shapes[T]) -> Head[T]:
     else:
         _frame(head)
     body = head.length > 0 or head.chunked
-    if gate.url != target or parser.get_method() != method or (upgraded and not head.websocket):
-        raise BadRequest("llhttp reads another request line or an upgrade")
-    if not upgraded and gate.complete is body:
-        raise BadRequest("llhttp reads another body")
+    if not (gate.url == target and (head.websocket if upgraded else gate.complete is not body)):
+        raise BadRequest("llhttp reads another target, an upgrade, or another body")
     return head
 
 
@@ -360,7 +364,8 @@ class Answers:
         self._kept: dict[tuple[bytes, ...], AnswerShape] = {}
 
     def parse(self, data: bytes) -> Answer:
-        """Read one response head, its empty line included. Raise ``ValueError`` where it can be read in two ways or not at all."""
+        """Read one response head, its empty line included. Raise ``ValueError`` where it can be read in two ways or
+        not at all."""
         match = _RESPONSE.fullmatch(data)
         if match is None:
             raise ValueError("the response head is not well-formed HTTP/1.x")
@@ -388,14 +393,13 @@ class Answers:
                 raise ValueError("the response's Content-Length can be read in two ways")
             answer.length = int(length)
         if known.connection:
-            self._connection(answer, known, names, values)
+            self._connection(answer, known, values)
         return answer
 
     @staticmethod
     def _connection(
         answer: Answer,
         known: AnswerShape,
-        names: tuple[bytes, ...],
         values: Callable[[tuple[int, ...]], list[bytes]],
     ) -> None:
         options = {part.strip(b" \t") for part in b",".join(values(known.connection)).lower().split(b",")}

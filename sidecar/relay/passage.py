@@ -58,7 +58,8 @@ class Notice:
 
 
 class Door(Protocol):
-    """Decides about each request head. It waits only where it must: ``admit`` answers at once or hands back what to wait for."""
+    """Decides about each request head. It waits only where it must: ``admit`` answers at once or hands back what to
+    wait for."""
 
     @property
     def shapes(self) -> Shapes[Any]: ...

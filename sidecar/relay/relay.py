@@ -56,7 +56,8 @@ class Counts:
 
 
 class Relay:
-    """Serves connections until it is drained. *door* may be exchanged at any time: each head meets the one of its moment."""
+    """Serves connections until it is drained. *door* may be exchanged at any time: each head meets the one of its
+    moment."""
 
     def __init__(
         self,
@@ -123,8 +124,15 @@ class Relay:
         for connection in [each for each in self._connections if each.idle]:
             connection.transport.close()
         deadline = self._loop.time() + self.timeouts.drain
-        while self._connections and self._loop.time() < deadline:
+        while self._connections and self._loop.time() < deadline:  # noqa: ASYNC110 - once in a life, not worth an event
             await asyncio.sleep(0.02)
+        self.stop()
+
+    def stop(self) -> None:
+        """End at once whatever is left."""
+        self.draining = True
+        for server in self._servers:
+            server.close()
         for connection in list(self._connections):
             connection.stop()
 
@@ -145,6 +153,11 @@ class Relay:
 
     def closed(self, connection: Connection) -> None:
         self._connections.discard(connection)
+
+    def check_load(self) -> None:
+        """Raise ``Overloaded`` where no more requests may be open."""
+        if self.requests >= self.limits.requests:
+            raise Overloaded(f"{self.limits.requests} requests are open", retry_after=1)
 
     def done(self, outcome: Outcome, status: int) -> None:
         self.requests -= 1
