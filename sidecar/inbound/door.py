@@ -273,7 +273,8 @@ class Door:
     # what names alone decide
 
     def _plan(self, at: Mapping[bytes, tuple[int, ...]]) -> Plan:
-        kept, kept_of_trusted = [], []
+        kept: list[int] = []
+        kept_of_trusted: list[int] = []
         for name, indices in at.items():
             if name in headers.REPLACED or headers.forged(name):
                 continue

@@ -58,7 +58,7 @@ def item(text: str) -> str:
 def principal_lines(
     principal: Principal, named: Mapping[str, frozenset[str]] | None = None, extra: Sequence[str] = ()
 ) -> bytes:
-    """The header lines that say who *principal* is, each with its CRLF; with what is still to come, ``MOST_ADDED`` bytes.
+    """The header lines that say who *principal* is, each with its CRLF, so that all we add is ``MOST_ADDED`` bytes.
 
     *named* narrows groups and roles to those that the configuration names. *extra* is lines that can't be cut.
     """

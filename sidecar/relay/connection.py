@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _IRREGULAR = re.compile(rb"\x00|(?<!\r)\n|\r(?!\n|\Z)|\A\r")
-"""What nothing that follows can mend, so that an incomplete head is refused at once: NUL, bare CR or LF, an empty line."""
+"""What nothing that follows can mend, so that it is refused before the head is whole: NUL, bare CR or LF, no line."""
 _MOST_PIPELINED = 65536
 _LINGER_SECONDS = 2.0
 
