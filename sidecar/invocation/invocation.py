@@ -8,6 +8,10 @@ from sidecar.identity.principal import Principal
 from sidecar.invocation.handle import Handles, digest
 
 
+_AT_ONCE = 4
+"""How many of the dead one request buries: its latency isn't theirs."""
+
+
 @dataclass(slots=True, eq=False)
 class Invocation:
     principal: Principal
@@ -62,7 +66,6 @@ class Invocations:
         key = digest(handle)
         invocation = Invocation(principal, span_id, trace_id, key, now + seconds)
         self._alive[key] = invocation
-        self._bury(now)
         return invocation, handle
 
     def find(self, handle: bytes) -> Invocation | None:
@@ -80,7 +83,7 @@ class Invocations:
         now = self._clock()
         invocation.dies = min(invocation.dies, now + self.lifetimes.linger)
         self._lingering.append(invocation)
-        self._bury(now)
+        self._bury(now, _AT_ONCE)
 
     def end_all(self, doomed: Callable[[Principal], bool]) -> int:
         """Kill at once those whose principal is *doomed*; return how many."""
@@ -92,7 +95,7 @@ class Invocations:
     def sweep(self) -> None:
         """Forget the dead, those that never ended included."""
         now = self._clock()
-        self._bury(now)
+        self._bury(now, len(self._lingering))
         for key in [key for key, each in self._overdue(now)]:
             del self._alive[key]
 
@@ -104,13 +107,12 @@ class Invocations:
     def lingering_count(self) -> int:
         return len(self._lingering)
 
-    def _bury(self, now: float) -> None:
-        """Forget the first of those that linger, where their time has come or they are too many. A few at each call."""
+    def _bury(self, now: float, most: int) -> None:
+        """Forget those of the longest lingering, *most* of them, whose time has come or that are too many."""
         lingering = self._lingering
-        for _ in range(4):
-            if not lingering or (lingering[0].dies > now and len(lingering) <= self._most_lingering):
-                return
+        while most and lingering and (lingering[0].dies <= now or len(lingering) > self._most_lingering):
             self._alive.pop(lingering.popleft().key, None)
+            most -= 1
 
     def _overdue(self, now: float) -> Iterator[tuple[bytes, Invocation]]:
         return ((key, each) for key, each in self._alive.items() if each.dies <= now and not each.ended)

@@ -71,7 +71,7 @@ class Shape(Generic[T]):
     upgrade: int
     expect: int
     plain: bool
-    """No Connection, Upgrade, Expect or body: nothing about the framing needs a closer look."""
+    """No Upgrade, Expect or body, and one Connection at most: little about the framing needs a closer look."""
     plan: T
     """What the door made of these names."""
 
@@ -87,7 +87,8 @@ def shape(names: tuple[bytes, ...], plan: Callable[[Mapping[bytes, tuple[int, ..
     def only(name: bytes) -> int:
         return at[name][0] if name in at else -1
 
-    special = (b"connection", b"upgrade", b"expect", b"content-length", b"transfer-encoding")
+    special = (b"upgrade", b"expect", b"content-length", b"transfer-encoding")
+    connection = at.get(b"connection", ())
     return Shape(
         names=names,
         at=at,
@@ -96,10 +97,10 @@ def shape(names: tuple[bytes, ...], plan: Callable[[Mapping[bytes, tuple[int, ..
         host=only(b"host"),
         length=only(b"content-length"),
         chunked=only(b"transfer-encoding"),
-        connection=at.get(b"connection", ()),
+        connection=connection,
         upgrade=only(b"upgrade"),
         expect=only(b"expect"),
-        plain=not any(name in at for name in special),
+        plain=len(connection) < 2 and not any(name in at for name in special),
         plan=plan(at),
     )
 
@@ -226,7 +227,7 @@ def parse(data: bytes, shapes: Shapes[T]) -> Head[T]:
     upgraded = gate.opens(data)
     head: Head[T] = Head()
     head.lines = lines = fields[:-2].split(b"\r\n") if fields else []
-    head.shape = known = shapes.of(tuple([line[: line.index(b":")] for line in lines]))
+    head.shape = known = shapes.of(tuple([line.partition(b":")[0] for line in lines]))
     if known.fault is not None:
         raise known.fault(known.fault_reason)
     head.method = method
@@ -236,9 +237,9 @@ def parse(data: bytes, shapes: Shapes[T]) -> Head[T]:
     head.minor = 1 if minor == b"1" else 0
     if not _HOST.fullmatch(head.value(known.host)):
         raise BadRequest("Host is not a host and port")
-    if known.plain:
+    if known.plain and (not known.connection or head.value(known.connection[0]) in _KEEP_ALIVE):
         head.length, head.chunked, head.websocket, head.expects = 0, False, False, False
-        head.keep_alive = head.minor == 1
+        head.keep_alive = head.minor == 1 or known.connection != ()
         head.nominated = _NONE
     else:
         _frame(head)
@@ -249,6 +250,7 @@ def parse(data: bytes, shapes: Shapes[T]) -> Head[T]:
 
 
 _NONE: frozenset[bytes] = frozenset()
+_KEEP_ALIVE = frozenset({b"keep-alive", b"Keep-Alive"})
 
 
 def _frame(head: Head[T]) -> None:
