@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from sidecar.identity.principal import Principal
 from sidecar.invocation.handle import Handles, digest
 
-
 _AT_ONCE = 4
 """How many of the dead one request buries: its latency isn't theirs."""
 
