@@ -25,6 +25,8 @@ from tests.counterparts import NODE_FOLDER, missing, node
 SECRET = "a client secret for tests, known to everyone"  # in oidc-provider.mjs too
 CALLBACK = "https://app.example/callback"
 HOSTS = ("dev-1.okta.com", "tenant.eu.auth0.com", "login.microsoftonline.com", "sts.windows.net")
+ALGORITHMS = ("RS256", "ES256", "EdDSA")
+"""Of the plain issuer's clients: each has tokens of its own kind."""
 TENANTS = ("7e0a0000-0000-4000-8000-00000000000a", "7e0a0000-0000-4000-8000-00000000000b")
 
 
@@ -121,6 +123,11 @@ class OidcProvider:
     port: int
     """Where the TLS forms listen."""
     ca_file: Path | None
+
+    @property
+    def reached(self) -> dict[str, Any]:
+        """What a sidecar's configuration says so that it finds the TLS forms under their real names."""
+        return {"tls": {"ca_file": str(self.ca_file)}, "resolve": dict.fromkeys(HOSTS, self.address)}
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:

@@ -8,8 +8,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ import yaml
 
 from tests.child import TICK, Child
 
-DRAIN = 15.0
-"""Seconds that a stop may take, unless a test says otherwise: ``settings`` gives it 2 s to drain."""
+STOP_SECONDS = 15.0
+"""What a stop may take, unless a test says otherwise: ``settings`` gives it 2 s to drain."""
+
+Event = dict[str, Any]
 
 
 def settings(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -42,9 +44,11 @@ def _merged(floor: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any
 class Running:
     """A sidecar that is up. ``url`` and ``port`` are inbound's."""
 
-    def __init__(self, config: Path, folder: Path, env: Mapping[str, str]) -> None:
-        self.config, self.folder, self.env = config, folder, env
+    def __init__(self, given: Mapping[str, Any], folder: Path, env: Mapping[str, str]) -> None:
+        self.folder, self.env = folder, env
+        self.config = folder / "sidecar.yaml"
         self._starts = 0
+        self.write(given)
         self._child = self._start()
 
     def _start(self) -> Child:
@@ -53,10 +57,10 @@ class Running:
         environ = {**os.environ, "PYTHONWARNINGS": "error", **self.env}
         return Child(argv, self.folder, f"sidecar-{self._starts}", env=environ)
 
-    async def ready(self) -> None:
-        """Wait until every listener has said where it is, and the probe says that requests can come."""
-        await asyncio.to_thread(self._child.said, r"^sidecar: inbound on ")
-        await asyncio.to_thread(self._child.said, r"^sidecar: health on ")
+    def wait_ready(self) -> None:
+        """Until the listeners that every configuration has say where they are."""
+        for name in ("inbound", "health"):
+            self.listener(name)
 
     def listener(self, name: str) -> str:
         """The URL of a listener, as ``serve`` printed it."""
@@ -73,6 +77,10 @@ class Running:
     @property
     def health(self) -> str:
         return self.listener("health")
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
 
     @property
     def pid(self) -> int:
@@ -98,43 +106,47 @@ class Running:
         return int(found[1]) * 1024
 
     def write(self, given: Mapping[str, Any]) -> None:
-        """Another configuration in the same file, not read until a reload."""
+        """Put *given* (over ``settings``) into its file; a running one doesn't read it before it is told to."""
         self.config.write_text(yaml.safe_dump(settings(given, self.folder)))
+
+    def send(self, number: signal.Signals) -> None:
+        self._child.send(number)
 
     async def said(self, pattern: str, *, within: float = 20.0) -> re.Match[str]:
         """Wait until it has printed or logged *pattern*."""
         return await asyncio.to_thread(lambda: self._child.said(pattern, timeout=within))
 
-    def send(self, number: signal.Signals) -> None:
-        self._child.send(number)
+    async def ended(self, *, within: float = STOP_SECONDS) -> int:
+        """Its exit code, once it has one."""
+        return await asyncio.to_thread(self._child.wait, within)
 
-    async def stop(self, *, within: float = DRAIN) -> None:
+    def stop(self, *, within: float = STOP_SECONDS) -> None:
         """SIGTERM; it must exit with 0."""
         self.send(signal.SIGTERM)
-        code = await asyncio.to_thread(self._child.wait, within)
+        code = self._child.wait(within)
         assert code == 0, f"exit {code}\n{self.stderr}"
 
-    async def killed(self) -> None:
-        """SIGKILL, as a node's memory shortage would."""
+    def kill(self) -> None:
+        """SIGKILL, as a node that is short of memory would."""
         self.send(signal.SIGKILL)
-        assert await asyncio.to_thread(self._child.wait, 5.0) == -signal.SIGKILL
+        assert self._child.wait() == -signal.SIGKILL
 
     async def again(self) -> None:
         """Start it once more, with the same file and folders."""
         assert not self.running
         self._child = self._start()
-        await self.ready()
+        await asyncio.to_thread(self.wait_ready)
 
     def end(self) -> None:
         self._child.end()
 
-    def events(self) -> list[dict[str, Any]]:
-        """The audit log: every event that has been drained so far, oldest first."""
-        files = sorted((self.folder / "state" / "audit").glob("*.jsonl"))
+    def events(self) -> list[Event]:
+        """The audit log: every event that has been drained so far, oldest first; whole lines alone."""
+        files = sorted((self.state / "audit").glob("*.jsonl"))
         lines = [line for file in files for line in file.read_text().splitlines(keepends=True)]
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
-    async def event(self, wanted: Callable[[dict[str, Any]], bool], *, within: float = 5.0) -> dict[str, Any]:
+    async def event(self, wanted: Callable[[Event], bool], *, within: float = 5.0) -> Event:
         """Wait until an event that is *wanted* stands in the audit log."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
@@ -144,20 +156,31 @@ class Running:
         raise AssertionError(f"it isn't among {self.events()}")
 
 
+@contextmanager
+def serving(given: Mapping[str, Any], folder: Path, *, env: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """Start it on *given* (over ``settings``); at the end it must stop by SIGTERM with code 0, unless it has ended."""
+    folder.mkdir(parents=True, exist_ok=True)
+    running = Running(given, Path(tempfile.mkdtemp(prefix="sidecar-", dir=folder)), env or {})
+    try:
+        running.wait_ready()
+        yield running
+        if running.running:
+            running.stop()
+    finally:
+        running.end()
+
+
 @asynccontextmanager
 async def sidecar(
     given: Mapping[str, Any], folder: Path, *, env: Mapping[str, str] | None = None
 ) -> AsyncIterator[Running]:
-    """Start it on *given* (over ``settings``); at the end it must stop by SIGTERM with code 0, unless it has ended."""
-    folder.mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(prefix="sidecar-", dir=folder))
-    config = place / "sidecar.yaml"
-    config.write_text(yaml.safe_dump(settings(given, place)))
-    running = Running(config, place, env or {})
+    """``serving`` for a test that has a loop of its own to keep running meanwhile."""
+    context = serving(given, folder, env=env)
+    running = await asyncio.to_thread(context.__enter__)
     try:
-        await running.ready()
         yield running
-        if running.running:
-            await running.stop()
-    finally:
-        running.end()
+    except BaseException as error:
+        if not await asyncio.to_thread(context.__exit__, type(error), error, error.__traceback__):
+            raise
+    else:
+        await asyncio.to_thread(context.__exit__, None, None, None)

@@ -1,0 +1,174 @@
+"""Requests of every form that agents meet: they arrive as they were sent, and so do the answers."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.journeys.given import bearer, given
+from tests.journeys.issuer import Issuer
+from tests.journeys.raw import read_answer, say, unchunked
+from tests.running import Running, sidecar
+
+
+def head(issuer: Issuer, line: str, *fields: str) -> bytes:
+    """A request's head with a good token."""
+    lines = [f"{line} HTTP/1.1", "Host: agent.example", f"Authorization: Bearer {issuer.token()}", *fields, "", ""]
+    return "\r\n".join(lines).encode()
+
+
+async def test_a_body_and_its_path_arrive_as_they_were_sent(
+    served: Running, issuer: Issuer, client: aiohttp.ClientSession
+) -> None:
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        answer = await say(
+            served, head(issuer, f"{method} /echo/a%2Fb//c;d=1/%C3%AB?q=%20&q=2", "Content-Length: 5") + b"h\0llo"
+        )
+        echo = answer.json()
+        assert (echo["method"], echo["path"], echo["query"]) == (method, "/echo/a%2Fb//c;d=1/%C3%AB", "q=%20&q=2")
+        assert echo["body"] == "h\0llo"
+        assert ["host", "agent.example"] in echo["headers"]
+
+
+async def test_a_chunked_body_arrives_whole(served: Running, issuer: Issuer) -> None:
+    chunks = b"5;name=value\r\nhello\r\n1\r\n,\r\n06\r\n world\r\n0\r\n\r\n"
+    answer = await say(served, head(issuer, "POST /echo", "Transfer-Encoding: chunked") + chunks)
+    assert answer.json()["body"] == "hello, world"
+
+
+async def test_a_chunked_answer_arrives_chunked(served: Running, issuer: Issuer) -> None:
+    answer = await say(served, head(issuer, "GET /events?n=3"))
+    assert answer.headers["transfer-encoding"] == "chunked"
+    assert unchunked(answer.body) == b"".join(b"id: %d\ndata: %d \n\n" % (i, i) for i in range(3))
+
+
+async def test_head_has_the_length_and_no_body(served: Running, issuer: Issuer) -> None:
+    """What comes next on the connection is the next answer, not a body."""
+    async with asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(head(issuer, "HEAD /page") + head(issuer, "GET /page"))
+        first = await reader.readuntil(b"\r\n\r\n")
+        assert first.startswith(b"HTTP/1.1 200 ")
+        assert b"content-length: 5\r\n" in first.lower()
+        second = await read_answer(reader)
+        assert second.body == b"hello"
+        writer.close()
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_answers_without_a_body_end_at_their_head(served: Running, issuer: Issuer, status: int) -> None:
+    async with asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        for _ in range(2):
+            writer.write(head(issuer, f"GET /status/{status}"))
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 %d " % status)
+        writer.close()
+
+
+async def test_a_caller_that_waits_for_100_gets_it_from_the_agent(served: Running, issuer: Issuer) -> None:
+    async with asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(head(issuer, "POST /sink", "Content-Length: 5", "Expect: 100-continue"))
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
+        writer.write(b"hello")
+        assert (await read_answer(reader)).json()["bytes"] == 5
+        writer.close()
+
+
+async def test_a_caller_that_waits_for_100_is_refused_before_it_sends(served: Running) -> None:
+    answer = await say(
+        served, b"POST /sink HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000\r\nExpect: 100-continue\r\n\r\n"
+    )
+    assert answer.status == 401
+    assert answer.headers["connection"] == "close"
+
+
+async def test_an_answer_that_comes_before_the_body_reaches_the_caller(served: Running, issuer: Issuer) -> None:
+    async with asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(head(issuer, "POST /early", "Content-Length: 100000000"))
+        answer = await read_answer(reader)
+        assert (answer.status, answer.body) == (413, b"too much")
+        writer.close()
+
+
+async def test_early_hints_go_before_the_answer(issuer: Issuer, node: str, tmp_path: Path) -> None:
+    async with sidecar(given(issuer, node), tmp_path) as running, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(head(issuer, "GET /hints"))
+        hints = await read_answer(reader)
+        assert (hints.status, hints.headers["link"]) == (103, "</style.css>; rel=preload")
+        assert unchunked((await read_answer(reader)).body) == b"after the hints"
+        writer.close()
+
+
+async def test_trailers_pass_both_ways(issuer: Issuer, node: str, tmp_path: Path) -> None:
+    async with sidecar(given(issuer, node), tmp_path) as running:
+        sent = head(issuer, "POST /echo", "Transfer-Encoding: chunked", "Trailer: X-Sum")
+        answer = await say(running, sent + b"2\r\nhi\r\n0\r\nX-Sum: abc\r\n\r\n")
+        assert answer.json()["trailers"] == [["x-sum", "abc"]]
+        answer = await say(running, head(issuer, "GET /trailers", "TE: trailers"))
+        assert answer.body.endswith(b"0\r\nx-checksum: abc\r\n\r\n")
+
+
+async def test_a_connection_serves_many_requests_of_different_callers(
+    served: Running, issuer: Issuer, client: aiohttp.ClientSession
+) -> None:
+    """Nothing of one request is left for the next, on either side's connection."""
+    people = [f"person-{number}" for number in range(20)]
+    tokens = {person: issuer.token(person, groups=[person]) for person in people}
+
+    async def call(person: str) -> None:
+        for _ in range(10):
+            async with client.post(served.url + "/echo", data=person, headers=bearer(tokens[person])) as response:
+                echo: dict[str, Any] = await response.json()
+            headers = dict(echo["headers"])
+            assert echo["body"] == headers["x-identity-subject"] == headers["x-identity-groups"] == person
+
+    async with asyncio.TaskGroup() as group:
+        for person in people:
+            group.create_task(call(person))
+
+
+async def test_pipelined_requests_are_answered_in_order(served: Running, issuer: Issuer) -> None:
+    async with asyncio.timeout(30):
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        sent = [head(issuer, "POST /echo", "Content-Length: 4") + b"%04d" % number for number in range(300)]
+        writer.write(b"".join(sent))
+        for number in range(300):
+            assert (await read_answer(reader)).json()["body"] == f"{number:04}"
+        writer.close()
+
+
+async def test_pipelined_requests_without_a_token_are_each_refused(served: Running) -> None:
+    async with asyncio.timeout(30):
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n" * 5000)
+        for _ in range(5000):
+            assert (await read_answer(reader)).headers["sidecar-error"] == "token_missing"
+        writer.close()
+
+
+async def test_an_agent_on_a_unix_socket_and_callers_on_another(issuer: Issuer, tmp_path: Path) -> None:
+    """Both sides of the sidecar without a port."""
+    agent, front = tmp_path / "agent.sock", tmp_path / "front.sock"
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(request), request))
+        await writer.drain()
+        writer.close()
+
+    more: dict[str, Any] = {"agent": {"url": f"unix:{agent}"}, "inbound": {"listen": f"unix:{front}"}}
+    async with (
+        await asyncio.start_unix_server(answer, agent),
+        sidecar(given(issuer, "", **more), tmp_path),
+        aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(front))) as client,
+        client.get("http://agent.example/echo", headers=bearer(issuer.token())) as response,
+    ):
+        assert response.status == 200
+        text = await response.text()
+    assert "X-Identity-Subject: alice\r\n" in text
+    assert "X-Forwarded-For" not in text
