@@ -1,0 +1,28 @@
+"""The configuration: one YAML file becomes ``Settings``, or all its ``Problems`` at once. Only ``assembly`` and the commands read it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sidecar.settings.problem import Problem, Problems
+from sidecar.settings.reader import read
+from sidecar.settings.settings import Settings
+from sidecar.settings.source import Source
+
+__all__ = ["Problem", "Problems", "Settings", "load", "schema"]
+
+
+def load(path: Path, environ: Mapping[str, str], *, strict: bool = True) -> Settings:
+    """The settings in the file at *path*. Raise ``Problems``.
+
+    Unless *strict*, variables and files that this machine lacks are notes instead of problems: for checking a configuration elsewhere than
+    where it runs. Something stands in place of what is absent, so such settings aren't to be served.
+    """
+    return read(Source(path, environ), strict=strict)
+
+
+def schema() -> dict[str, Any]:
+    """The configuration's JSON Schema (draft 2020-12), for editors."""
+    from sidecar.settings.schema import document
+
+    return document()

@@ -1,0 +1,124 @@
+"""Who may do what: conditions on a principal, and the capabilities that rest on them. Pure.
+
+Conditions are three-valued (Kleene): a condition on groups that the issuer didn't name (``Principal.groups`` is ``None``), or on the
+principal of a call that has none, is neither met nor unmet but unknown. Unknown never lets anybody in, and its negation neither.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from sidecar.identity import claims
+from sidecar.identity.principal import Principal
+
+Truth = bool | None
+"""Whether something holds; ``None``: it cannot be told."""
+
+_SETS = ("issuer", "subject", "kind", "tenant", "client", "groups", "roles", "scopes")
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """A condition on a principal. What is given must all hold; of each set one member will do; what is ``None`` asks nothing."""
+
+    principal: bool = True
+    """Whether a principal is needed at all: ``who: agent`` holds for the agent whoever it works for, and when it works for nobody."""
+    issuer: frozenset[str] | None = None
+    """Configured names."""
+    subject: frozenset[str] | None = None
+    kind: frozenset[str] | None = None
+    tenant: frozenset[str] | None = None
+    client: frozenset[str] | None = None
+    groups: frozenset[str] | None = None
+    roles: frozenset[str] | None = None
+    scopes: frozenset[str] | None = None
+    claims: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Claim, or path to it, → the values of which it has to be, or to hold, one."""
+    any_of: tuple["Who", ...] = ()
+    all_of: tuple["Who", ...] = ()
+    none_of: tuple["Who", ...] = ()
+
+    def unmet(self, principal: Principal | None) -> str | None:
+        """``None`` if *principal* (``None``: nobody, the agent works for itself) meets the condition; else the part that isn't met.
+
+        The text says what the configuration asks for by key and, but for subjects, by value; nothing of the principal's is in it.
+        """
+        for says, value in self._parts(principal):
+            if value is None:
+                return f"{says}: it cannot be told"
+            if not value:
+                return says
+        return None
+
+    def groups_named(self) -> frozenset[str]:
+        """Every group that is named in it, at any depth."""
+        return (self.groups or frozenset()).union(*(who.groups_named() for who in self._below()))
+
+    def roles_named(self) -> frozenset[str]:
+        return (self.roles or frozenset()).union(*(who.roles_named() for who in self._below()))
+
+    def _below(self) -> tuple["Who", ...]:
+        return self.any_of + self.all_of + self.none_of
+
+    def _value(self, principal: Principal | None) -> Truth:
+        return _all(value for _, value in self._parts(principal))
+
+    def _parts(self, principal: Principal | None) -> Iterator[tuple[str, Truth]]:
+        """What is asked for, part by part, and whether it holds."""
+        if self.principal:
+            yield "a principal is needed", principal is not None
+        for key in _SETS:
+            named: frozenset[str] | None = getattr(self, key)
+            if named is not None:
+                says = f"{key} is none of those named" if key == "subject" else f"{key}: {', '.join(sorted(named))}"
+                yield says, _holds(key, named, principal)
+        for path, values in self.claims.items():
+            yield f"claims: {path}", None if principal is None else claims.holds(principal.claims, path, values)
+        if self.any_of:
+            yield "any: none of them holds", _any(who._value(principal) for who in self.any_of)
+        for index, who in enumerate(self.all_of):
+            yield f"all[{index}]: {who.unmet(principal)}", who._value(principal)
+        for index, who in enumerate(self.none_of):
+            value = who._value(principal)
+            yield f"not[{index}] holds", None if value is None else not value
+
+
+def _holds(key: str, named: frozenset[str], principal: Principal | None) -> Truth:
+    if principal is None:
+        return None
+    value: str | frozenset[str] | None = getattr(principal, key)
+    if key == "groups" and value is None:
+        return None
+    return value in named if value is None or isinstance(value, str) else not named.isdisjoint(value)
+
+
+def _all(values: Iterable[Truth]) -> Truth:
+    unknown = False
+    for value in values:
+        if value is False:
+            return False
+        unknown = unknown or value is None
+    return None if unknown else True
+
+
+def _any(values: Iterable[Truth]) -> Truth:
+    value = _all(None if value is None else not value for value in values)
+    return None if value is None else not value
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What some principals may have: a provider's scopes, routes, tools. What is ``None`` restricts nothing."""
+
+    name: str
+    who: Who
+    provider: str | None = None
+    scopes: frozenset[str] = frozenset()
+    routes: frozenset[str] = frozenset()
+    methods: frozenset[str] | None = None
+    paths: tuple[str, ...] | None = None
+    tools: frozenset[str] = frozenset()
+    """``route/tool``, always."""
+    arguments: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Argument → the values that it may have."""
+    hours: tuple[str, ...] = ()
+    consent_text: str | None = None

@@ -1,0 +1,136 @@
+"""``issuers``: what each type is configured with, from ``identity.idps``, and how a table becomes an issuer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sidecar.identity.idps import IDPS, Common, IssuerProblem, IssuerProblems, KeyShape, issuer
+from sidecar.identity.issuer import ASYMMETRIC, Issuer, Login, TokenUse
+from sidecar.identity.principal import Kind
+from sidecar.settings.problem import Misfit, Misfits
+from sidecar.settings.reading import At
+from sidecar.settings.shapes import Shape, Word
+from sidecar.settings.shelves import REQUIRED, SKIP, Key, List, Named, Section, Typed
+from sidecar.settings.who import CLAIM, ClaimValue, OneOrMore
+from sidecar.settings.words import AUDIENCE, HTTPS, HTTPS_QUERY, ISSUER, NAME, SECRET, SPAN, TEXT
+
+LOGIN = Section(
+    Login,
+    {
+        "client_id": Key(AUDIENCE, REQUIRED, "The client that users sign in with."),
+        "client_secret": Key(SECRET, None, "Its secret; none for a public client."),
+        "scopes": Key(List(AUDIENCE, "a list of scopes", least=1), ["openid"], "What the sign-in asks for."),
+    },
+)
+
+COMMON: Mapping[str, Key] = {
+    "jwks_url": Key(HTTPS_QUERY, None, "Where the keys are, instead of discovery."),
+    "algorithms": Key(
+        List(Word(*sorted(ASYMMETRIC)), "a list of algorithms", least=1),
+        None,
+        "The signatures that are accepted.",
+        shown="`[RS256, PS256, ES256, EdDSA]`",
+    ),
+    "leeway": Key(SPAN, None, "How far clocks may differ, for exp, nbf and iat.", shown="`30s`"),
+    "require": Key(
+        Named(OneOrMore(ClaimValue()), "a table of claims and the values that they must have", CLAIM),
+        None,
+        "Claims that every token must have, and the values that will do.",
+        shown="`{}`",
+    ),
+    "kind": Key(
+        Word(*Kind),
+        None,
+        "What its principals are, instead of telling by each token's marks.",
+        shown="told by the type's own marks",
+    ),
+    "token_use": Key(Word(*TokenUse), None, "Which tokens are accepted.", shown="`access`"),
+    "clients": Key(
+        List(AUDIENCE, "a list of client ids", least=1), None, "The clients whose tokens are accepted.", shown="all"
+    ),
+    "login": Key(LOGIN, None, "How its users sign in on the consent pages.", now=False),
+}
+"""What may be said of an issuer of any type."""
+
+SAYS: Mapping[str, str] = {
+    "region": "The user pool's AWS region.",
+    "user_pool_id": "The user pool's id.",
+    "client_ids": "The app clients whose tokens are accepted; access tokens carry no audience.",
+    "domain": "The tenant's host name.",
+    "authorization_server": "The custom authorization server's id; tokens of Okta's org server can't be validated by anyone but Okta.",
+    "audience": "What `aud` must hold; of a list one.",
+    "tenant": "One tenant id, a list of them, or `organizations` together with `tenants`.",
+    "tenants": "With `tenant: organizations`: the tenant ids that are let in.",
+    "issuer": "The issuer's URL, exactly as in `iss`.",
+    "claims": "Where the principal's parts are, where they aren't in the usual claims: `subject`, `tenant`, `client`, `name`, `email`, `groups`, `roles`, `scopes`.",
+    "url": "The other sidecar's public URL.",
+    "issuers": "The configured issuers that it may speak for.",
+}
+
+
+_SHAPES: Mapping[KeyShape, Shape] = {
+    KeyShape.TEXT: TEXT,
+    KeyShape.TEXTS: OneOrMore(TEXT, tuple),
+    KeyShape.MAPPING: Named(TEXT, "a table of texts", TEXT),
+}
+
+
+class IssuerSection(Section):
+    """One type's keys. ``identity.idps`` says what is missing and what doesn't fit; it is given what could be read, and nothing else."""
+
+    def __init__(self, type: str) -> None:  # noqa: A002 - the configuration's word
+        idp = IDPS[type]
+        own = {
+            name: Key(
+                _SHAPES[shape] if name != "issuer" else HTTPS,
+                REQUIRED if name in idp.required else idp.defaults.get(name),
+                SAYS[name],
+            )
+            for name, shape in idp.keys.items()
+        }
+        super().__init__(self._issuer, {"type": Key(Word(type), REQUIRED, "The type."), **own, **COMMON}, named=True)
+
+    def missing(self, name: str, key: Key, at: At) -> None:
+        """Said by ``idps``, which knows where to find it."""
+
+    def instead(self, key: Key) -> Any:
+        return None
+
+    def _issuer(self, name: str, type: str, **values: Any) -> Issuer:  # noqa: A002
+        common = Common(**{key: values.pop(key) for key in COMMON})
+        own = {key: value for key, value in values.items() if value is not None}
+        try:
+            return issuer(name, type, own, common)
+        except IssuerProblem as problem:
+            raise Misfits((_misfit(problem),)) from None
+        except IssuerProblems as problems:
+            raise Misfits(tuple(map(_misfit, problems.problems))) from None
+
+
+def _misfit(problem: IssuerProblem) -> Misfit:
+    return Misfit(problem.what, problem.mend[:1].upper() + problem.mend[1:], problem.key or "")
+
+
+def _elsewhere(**values: Any) -> Any:
+    """An issuer that nothing is made of yet."""
+    return SKIP
+
+
+ISSUERS = Named(
+    Typed(
+        {type: IssuerSection(type) for type in IDPS}
+        | {
+            "sidecar": Section(
+                _elsewhere,
+                {
+                    "type": Key(Word("sidecar"), REQUIRED, "The type.", now=False),
+                    "url": Key(HTTPS, REQUIRED, SAYS["url"]),
+                    "issuers": Key(List(ISSUER, "a list of issuers", least=1), REQUIRED, SAYS["issuers"]),
+                    **COMMON,
+                },
+            )
+        },
+        "an issuer",
+    ),
+    "a table of issuers",
+    NAME,
+)

@@ -1,0 +1,146 @@
+"""One pass over one file: what was given, what is wrong with it, and what isn't known on this machine."""
+
+from typing import NamedTuple
+
+from sidecar.settings.place import Entry, Node, Scalar, Table
+from sidecar.settings.problem import Absent, Misfit, Misfits, Problem, nearest, quoted
+from sidecar.settings.source import Source
+
+NOUNS = {"issuers": "an issuer", "providers": "a provider", "egress.routes": "a route"}
+"""What can be referred to by name: the path of the table that holds it, and what one of it is called."""
+
+
+class Reading:
+    """Collects. Whoever reads goes on after a problem, with something that fits in place of what doesn't.
+
+    A path whose value is wrong or absent is *doubtful*: nothing further is said about it, nor about what is compared with it.
+    """
+
+    def __init__(self, source: Source, *, strict: bool) -> None:
+        self.source = source
+        self.strict = strict
+        """Whether what this machine lacks is a problem. If it isn't, it is a note."""
+        self.development = False
+        self.given: dict[str, int] = {}
+        """The path of every key that stands in the file, and its line."""
+        self.problems: list[Problem] = []
+        self.notes: list[str] = []
+        self._doubtful: set[str] = set()
+        self._references: list[tuple[At, str, str]] = []
+
+    def problem(self, path: str, line: int, what: str, mend: str) -> None:
+        self.problems.append(Problem(path, self.source.name, line, what, mend))
+        self._doubtful.add(path)
+
+    def absent(self, path: str, line: int, absent: Absent) -> None:
+        if self.strict:
+            self.problem(path, line, absent.what, absent.mend)
+        else:
+            self._doubtful.add(path)
+            self.note(f"{path} {absent.what}")
+
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def found(self, path: str, what: str, mend: str, about: tuple[str, ...] = ()) -> None:
+        """A problem that shows when values are compared: those at *path* and at *about*."""
+        if not any(self._doubt(one) for one in (path, *about)):
+            self.problem(path, self.line(path), what, mend)
+
+    def refer(self, at: "At", kind: str, name: str) -> None:
+        """Remember that the value at *at* has to be the *name* of one of *kind* (``providers``), which may stand further down."""
+        self._references.append((at, kind, name))
+
+    def dangling(self) -> None:
+        """Report the names that name nothing."""
+        for at, kind, name in self._references:
+            if f"{kind}.{name}" not in self.given:
+                names = [path.removeprefix(kind + ".") for path in self.given if path.startswith(kind + ".")]
+                known = [known for known in names if "." not in known]
+                close = nearest(name, known) if at.shown else None
+                said = ", ".join(known)
+                mend = (
+                    f'Did you mean "{close}"?'
+                    if close
+                    else f"Known: {said}."
+                    if known
+                    else f"Nothing is under {kind}: add it there."
+                )
+                self.found(at.path, f"{quoted(name) if at.shown else 'holds what'} is not {NOUNS[kind]}", mend)
+
+    def line(self, path: str) -> int:
+        """The line of *path*, or of the nearest key above it that stands in the file."""
+        while path not in self.given and path:
+            path = _above(path)
+        return self.given.get(path, 1)
+
+    def _doubt(self, path: str) -> bool:
+        """Whether *path*, what it is part of, or a part of it is doubtful."""
+        above = path
+        while above:
+            if above in self._doubtful:
+                return True
+            above = _above(above)
+        return any(one.startswith((path + ".", path + "[")) for one in self._doubtful)
+
+
+def _above(path: str) -> str:
+    return path[: max(path.rfind("."), path.rfind("["), 0)]
+
+
+class At(NamedTuple):
+    """Where in the file a value is being read."""
+
+    reading: Reading
+    path: str
+    line: int
+    shown: bool = True
+    """Whether the value may be shown: not if it came from a variable or another file."""
+
+    @property
+    def name(self) -> str:
+        """The last step of the path."""
+        return self.path.rpartition(".")[2]
+
+    def key(self, name: str, entry: Entry) -> "At":
+        path = f"{self.path}.{name}" if self.path else name
+        self.reading.given[path] = entry.line
+        return At(self.reading, path, entry.line)
+
+    def item(self, index: int, node: Node) -> "At":
+        path = f"{self.path}[{index}]"
+        self.reading.given[path] = node.line
+        return At(self.reading, path, node.line)
+
+    def below(self, key: str) -> "At":
+        """Where *key* is, or should be."""
+        path = f"{self.path}.{key}" if self.path else key
+        return At(self.reading, path, self.reading.given.get(path, self.line))
+
+    def misfit(self, misfit: Misfit) -> None:
+        at = self.below(misfit.key) if misfit.key else self
+        if isinstance(misfit, Misfits):
+            for part in misfit.parts:
+                at.reading.found(self.below(part.key).path if part.key else self.path, part.what, part.mend)
+        elif isinstance(misfit, Absent):
+            at.reading.absent(at.path, at.line, misfit)
+        else:
+            at.reading.problem(at.path, at.line, misfit.what, misfit.mend)
+
+    def problem(self, key: str, what: str, mend: str) -> None:
+        self.misfit(Misfit(what, mend, key))
+
+
+def elsewhere(node: Node) -> bool:
+    """Whether *node* says where a text is: ``{env: NAME}`` or ``{file: PATH}``."""
+    return isinstance(node, Table) and len(node.entries) == 1 and not node.entries.keys().isdisjoint(("env", "file"))
+
+
+def fetched(node: Table, at: At) -> str:
+    """The text that ``{env: NAME}`` or ``{file: PATH}`` stands for. Raise ``Misfit``."""
+    ((where, entry),) = node.entries.items()
+    name = entry.node
+    if not isinstance(name, Scalar) or name.kind != "string" or not name.text:
+        raise Misfit(f"has no name after {where}:", "Write  {env: NAME}  or  {file: PATH}.")
+    return at.reading.source.variable(name.text) if where == "env" else at.reading.source.file(name.text)
