@@ -1,6 +1,6 @@
 """The first audit log: lines of JSON in an append-only file, rotated by size and age, deleted when kept long enough.
 
-``<stem>.jsonl`` is the file that is written, ``<stem>-<first sequence number>.jsonl`` are the older ones. A line that
+``<name>.jsonl`` is the file that is written, ``<name>-<first sequence number>.jsonl`` are the older ones. A line that
 a crash or a full disk has torn is cut off before anything follows it; the record it came from is still in the ring.
 """
 
@@ -21,12 +21,12 @@ class AuditLog:
     """One writer's log. Nothing here is for the event loop's thread once it runs: each method may wait for the disk."""
 
     def __init__(
-        self, directory: Path, stem: str, *, keep: float, most: int | None = None, rotate: int = ROTATE
+        self, directory: Path, name: str, *, keep: float, most: int | None = None, rotate: int = ROTATE
     ) -> None:
         """*keep* is in seconds; *most*, if given, bounds the bytes of all files together. Raise ``OSError``."""
         self.directory = directory
-        self.stem = stem
-        self.path = directory / f"{stem}.jsonl"
+        self.name = name
+        self.path = directory / f"{name}.jsonl"
         self._keep = keep
         self._most = most
         self._rotate_at = rotate
@@ -37,15 +37,11 @@ class AuditLog:
         self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._size = _mend(self.path)
         self._torn = False
-        self.last_seq = next(filter(None, map(last_seq, [self.path, *reversed(self.older())])), 0)
+        self.last_seq = next(filter(None, map(last_seq, [self.path, *reversed(older(self.directory, self.name))])), 0)
         """The highest sequence number that is in a file; 0 where there is none."""
         self._synced = self._size, self.last_seq
         self._first, self._began = first(self.path)
         _sync_directory(self.directory)
-
-    def older(self) -> list[Path]:
-        """The rotated files, oldest first."""
-        return sorted(self.directory.glob(f"{self.stem}-*.jsonl"), key=_number)
 
     def append(self, lines: bytes, first_seq: int, last_seq: int, now: float) -> None:
         """Write whole *lines*. Raise ``OSError``, and then none of them is there."""
@@ -84,7 +80,7 @@ class AuditLog:
         """Begin a new file. Raise ``OSError``."""
         self.sync()
         fd = self._fd
-        self.path.rename(self.directory / f"{self.stem}-{self._first}.jsonl")
+        self.path.rename(self.directory / f"{self.name}-{self._first}.jsonl")
         self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         os.close(fd)
         self._size = 0
@@ -95,7 +91,7 @@ class AuditLog:
     def expire(self, now: float) -> None:
         """Delete the files whose last line was kept long enough, and the oldest beyond the bound. Raise ``OSError``."""
         room = None if self._most is None else self._most - self._size
-        for path in reversed(self.older()):
+        for path in reversed(older(self.directory, self.name)):
             status = path.stat()
             if room is not None:
                 room -= status.st_size
@@ -106,10 +102,27 @@ class AuditLog:
         os.close(self._fd)
 
 
+def older(directory: Path, name: str) -> list[Path]:
+    """A log's rotated files, oldest first."""
+    return sorted(directory.glob(f"{name}-[0-9]*.jsonl"), key=seq_in_name)
+
+
+def seq_in_name(path: Path) -> int:
+    """The sequence number of a rotated file's first line; 0 where that is another file."""
+    digits = path.stem.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else 0
+
+
+def seq_of(line: bytes) -> int:
+    """A line's sequence number; 0 where it has none."""
+    found = _LINE.match(line)
+    return int(found[1]) if found else 0
+
+
 def last_seq(path: Path) -> int:
     """The sequence number of the last line of *path* that has one; 0 where none has."""
-    numbers = [int(found[1]) for found in map(_LINE.match, _tail(path).split(b"\n")) if found]
-    return numbers[-1] if numbers else 0
+    numbers = map(seq_of, reversed(_tail(path).split(b"\n")))
+    return next(filter(None, numbers), 0)
 
 
 def first(path: Path) -> tuple[int, float]:
@@ -119,10 +132,9 @@ def first(path: Path) -> tuple[int, float]:
     return (int(found[1]), datetime.fromisoformat(found[2].decode() + "+00:00").timestamp()) if found else (0, 0.0)
 
 
-def entries(directory: Path, stem: str) -> Iterator[bytes]:
+def entries(directory: Path, name: str) -> Iterator[bytes]:
     """Every line of a log, oldest first."""
-    rotated = sorted(directory.glob(f"{stem}-*.jsonl"), key=_number)
-    for path in [*rotated, directory / f"{stem}.jsonl"]:
+    for path in [*older(directory, name), directory / f"{name}.jsonl"]:
         with path.open("rb") as file:
             yield from file
 
@@ -141,11 +153,6 @@ def _tail(path: Path) -> bytes:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _TAIL))
         return file.read()
-
-
-def _number(path: Path) -> int:
-    digits = path.stem.rpartition("-")[2]
-    return int(digits) if digits.isdecimal() else 0
 
 
 def _write(fd: int, data: bytes) -> None:

@@ -6,46 +6,37 @@ strangers, which never does. Each is drained into its own log in ``state.dir/aud
 """
 
 import asyncio
-import errno
-import fcntl
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from sidecar.errors import AuditUnavailable
 from sidecar.events import Attribute, Event, Name, Value
 from sidecar.journal.audit import DAY, AuditLog
+from sidecar.journal.collector import Collector
 from sidecar.journal.drain import Drain
+from sidecar.journal.follower import Follower
+from sidecar.journal.otlp import LogRecords
+from sidecar.journal.place import Place, explain
 from sidecar.journal.recovery import Aside, take_up
 from sidecar.journal.ring import Full, Ring
+from sidecar.journal.spans import Spans
+from sidecar.journal.stdout import Stdout
 from sidecar.journal.strangers import Strangers
+from sidecar.journal.tail import Tail
 
 _log = logging.getLogger("sidecar.journal")
 _EVERY: Final = 0.2  # seconds between two drains at most
 _SLOWEST: Final = 5.0  # seconds between two tries at most while the disk refuses
 _HOUR: Final = 3600.0
+_SETTLE: Final = 1.0  # seconds before OpenTelemetry is imported, since that would delay the first answers
 STRANGERS_MOST: Final = 256 << 20
 """Bytes of all the files of rejections together: the oldest are deleted beyond."""
-
-
-class Unusable(Exception):
-    """``state.dir`` can't hold the journal; the text says why and what to do."""
-
-
-class Follower(Protocol):
-    """Reads the audit log's files, in a thread of its own."""
-
-    def wake(self) -> None:
-        """There are new lines. Any thread."""
-
-    def close(self, seconds: float) -> None:
-        """Bring what is there to its place, for at most *seconds*, and stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +64,28 @@ class Level:
 
 
 class Journal:
-    """Records events. One thread's, but for ``level``."""
+    """Records events. One thread's, that of the event loop."""
 
     def __init__(
         self,
-        lock: int,
+        place: Place,
         events: Drain,
         rejected: Drain,
         *,
         required: bool,
         clock: Callable[[], float],
         followers: Sequence[Follower] = (),
+        spans: Spans | None = None,
     ) -> None:
-        self._lock = lock
+        self._place = place
         self._drains = (events, rejected)
         self._append = events.ring.append
         self._strangers = Strangers(rejected.ring, clock=clock)
         self._required = required
         self._clock = clock
         self._followers = followers
+        self.spans = spans
+        """Takes requests that have ended; ``None`` without a collector."""
         self._writer = ThreadPoolExecutor(1, "journal")
         self._lost = self._untold = self._refused = 0
         self._failure: str | None = None
@@ -106,7 +100,8 @@ class Journal:
         required: bool,
         clock: Callable[[], float],
         keep: float = 400 * DAY,
-        followers: Sequence[Follower] = (),
+        stdout: bool = False,
+        collector: Collector | None = None,
     ) -> "Journal":
         """Open the journal in *directory* (``state.dir``): the ring's *size* in bytes, the log's *keep* in seconds.
 
@@ -114,19 +109,20 @@ class Journal:
         """
         now = clock()
         try:
-            rings, logs = _folder(directory / "journal"), _folder(directory / "audit")
-            lock = _locked(rings / "lock")
-            events, damaged = _drain(rings, logs, "events", size, now, keep, None)
-            rejected, strangers_damaged = _drain(
-                rings, logs, "rejected", max(size // 16, 1 << 20), now, keep, STRANGERS_MOST
-            )
+            place = Place.take(directory)
+            logs = [AuditLog(place.logs, "events", keep=keep)]
+            logs.append(AuditLog(place.logs, "rejected", keep=keep, most=STRANGERS_MOST))
+            followers = _followers(place, logs, stdout, collector)
+            drains = []
+            for log, room in zip(logs, (size, max(size // 16, 1 << 20)), strict=True):
+                ring, aside = take_up(place.rings / f"{log.name}.ring", room, log, now)
+                if aside is not None:
+                    _record_damage(ring, aside, now)
+                drains.append(Drain(ring, log))
         except OSError as error:
-            raise Unusable(_explain(directory, size, error)) from error
-        journal = cls(lock, events, rejected, required=required, clock=clock, followers=followers)
-        for ring, aside in ((events.ring, damaged), (rejected.ring, strangers_damaged)):
-            if aside is not None:
-                _record_damage(ring, aside, now)
-        return journal
+            raise explain(directory, size, error) from error
+        spans = None if collector is None else Spans(replace(collector, instance=place.instance))
+        return cls(place, *drains, required=required, clock=clock, followers=followers, spans=spans)
 
     # Recording: the hot path.
 
@@ -154,6 +150,10 @@ class Journal:
 
     async def run(self) -> None:
         """Drain until cancelled: five times a second, sooner when a ring is half full, later while the disk refuses."""
+        for follower in self._followers:
+            follower.start()
+        if self.spans is not None:
+            self.spans.start()
         wake = asyncio.Event()
         for drain in self._drains:
             drain.ring.half_full = wake.set
@@ -229,10 +229,12 @@ class Journal:
         deadline = time.monotonic() + seconds
         for follower in self._followers:
             follower.close(max(0.0, deadline - time.monotonic()))
+        if self.spans is not None:
+            self.spans.close(max(0.0, deadline - time.monotonic()))
         for drain in self._drains:
             drain.ring.close()
             drain.log.close()
-        os.close(self._lock)
+        self._place.leave()
 
     def level(self) -> Level:
         events, rejected = self._drains
@@ -249,46 +251,19 @@ class Journal:
         )
 
 
-def _folder(path: Path) -> Path:
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return path
-
-
-def _locked(path: Path) -> int:
-    """Hold *path* for this process alone. Raise ``Unusable`` where another one does."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        owner = os.pread(fd, 20, 0).decode("ascii", "replace").strip()
-        os.close(fd)
-        raise Unusable(
-            f"{path.parent.parent} is in use by another sidecar (process {owner}); "
-            "give each sidecar a state.dir of its own"
-        ) from error
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, b"%d\n" % os.getpid(), 0)
-    return fd
-
-
-def _drain(
-    rings: Path, logs: Path, stem: str, size: int, now: float, keep: float, most: int | None
-) -> tuple[Drain, Aside | None]:
-    log = AuditLog(logs, stem, keep=keep, most=most)
-    ring, aside = take_up(rings / f"{stem}.ring", size, log, now)
-    return Drain(ring, log), aside
+def _followers(place: Place, logs: Sequence[AuditLog], stdout: bool, collector: Collector | None) -> list[Follower]:
+    """Whoever wants the events besides the log, each behind what the log has now."""
+    followers = []
+    if stdout:
+        followers.append(Follower(Stdout(), [Tail(place.logs, log.name, log.last_seq) for log in logs]))
+    if collector is not None:
+        tails = [Tail(place.logs, log.name, log.last_seq, place.logs / f"otlp-{log.name}.cursor") for log in logs]
+        records = LogRecords(replace(collector, instance=place.instance))
+        followers.append(Follower(records, tails, settle=_SETTLE))
+    return followers
 
 
 def _record_damage(ring: Ring, aside: Aside, now: float) -> None:
     attributes: dict[str, Value] = {Attribute.JOURNAL_FILE: aside.path.name, Attribute.RECOVERED: aside.recovered}
     with suppress(Full):  # the log says it as well
         ring.append(Event(Name.JOURNAL_DAMAGED, int(now * 1e9), "", "", attributes).encode())
-
-
-def _explain(directory: Path, size: int, error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
-        return (
-            f"{directory} has no space for the journal of {size} bytes, which is allocated in full at start; "
-            "free some, or lower audit.journal"
-        )
-    return f"{error.filename or directory} can't hold the journal: {error.strerror}; check the rights of state.dir"

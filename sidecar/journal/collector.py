@@ -1,0 +1,134 @@
+"""An OpenTelemetry collector: its address, and exporters to it. Only making one of them imports ``opentelemetry``.
+
+The exporters' own log is not passed on: at each try they say what went wrong, and an outage has many tries. The last
+reason of each thread is kept for whoever reports the outage once.
+"""
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from sidecar.secret import Secret
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk._logs.export import LogRecordExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace.export import SpanExporter
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+NAME: Final = "agent-identity-sidecar"
+_SECONDS: Final = 10  # for one export, the exporter's own retries included
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """Where log records and spans go."""
+
+    url: str
+    """Its base URL; over HTTP ``/v1/logs`` and ``/v1/traces`` are added."""
+    service: str
+    """The resource's ``service.name``: the agent's."""
+    protocol: Literal["http", "grpc"] = "http"
+    headers: Mapping[str, Secret] = field(default_factory=dict)
+    ca_file: Path | None = None
+    """The certificates to trust instead of the public ones."""
+    instance: str = ""
+    """The resource's ``service.instance.id``: this sidecar, across restarts."""
+
+    def log_exporter(self) -> "LogRecordExporter":
+        if self.protocol == "grpc":
+            from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter as Grpc
+
+            return Grpc(**self._grpc())
+        from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter as Http
+
+        return Http(**self._http("/v1/logs"))
+
+    def span_exporter(self) -> "SpanExporter":
+        if self.protocol == "grpc":
+            from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
+
+            return Grpc(**self._grpc())
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
+
+        return Http(**self._http("/v1/traces"))
+
+    def resource(self) -> "Resource":
+        from opentelemetry.sdk.resources import Resource
+
+        return Resource.create({"service.name": self.service, "service.instance.id": self.instance})
+
+    def _http(self, path: str) -> dict[str, Any]:
+        import requests
+
+        session = requests.Session()
+        session.hooks["response"].append(_refuse_redirect)
+        return {
+            "endpoint": self.url.rstrip("/") + path,
+            "certificate_file": None if self.ca_file is None else str(self.ca_file),
+            "headers": {name: value.reveal() for name, value in self.headers.items()},
+            "timeout": _SECONDS,
+            "session": session,
+        }
+
+    def _grpc(self) -> dict[str, Any]:
+        import grpc  # type: ignore[import-untyped]  # it has no stubs, and is only handed on
+
+        roots = None if self.ca_file is None else self.ca_file.read_bytes()
+        secure = self.url.startswith("https:")
+        return {
+            "endpoint": self.url,
+            "insecure": not secure,
+            "credentials": grpc.ssl_channel_credentials(roots) if secure else None,
+            "headers": tuple((name.lower(), value.reveal()) for name, value in self.headers.items()),
+            "timeout": _SECONDS,
+        }
+
+
+def scope() -> "InstrumentationScope":
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+    return InstrumentationScope(NAME)
+
+
+def _refuse_redirect(response: Any, *_: object, **__: object) -> None:
+    """The exporter takes a redirect for success, and what was sent would be lost."""
+    if 300 <= response.status_code < 400:
+        raise OSError(f"it answered {response.status_code}, and a redirect is not followed")
+
+
+class Reasons(logging.Handler):
+    """The exporters' last words, by thread."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._last: dict[int, tuple[str, str]] = {}
+        """A transient error, whose text says what happened, and the final one."""
+
+    @classmethod
+    def listen(cls) -> "Reasons":
+        """The handler of the exporters' loggers, put in place at the first call."""
+        logger = logging.getLogger("opentelemetry.exporter.otlp")
+        found = next((handler for handler in logger.handlers if isinstance(handler, cls)), None)
+        if found is None:
+            found = cls()
+            logger.addHandler(found)
+            logger.propagate = False
+        return found
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep *record*'s text."""
+        transient, final = self._last.get(record.thread or 0, ("", ""))
+        if record.levelno == logging.WARNING:
+            transient = record.getMessage()
+        else:
+            final = record.getMessage()
+        self._last[record.thread or 0] = transient, final
+
+    def take(self) -> str:
+        """What this thread's exporter said last."""
+        texts = self._last.pop(threading.get_ident(), ("", ""))
+        return "; ".join(filter(None, reversed(texts))) or "no reason was given"
