@@ -12,11 +12,12 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Protocol
 
 from sidecar.errors import AmbiguousCredentials, BadRequest, Refusal, TokenMalformed, TokenMissing, Unauthenticated
-from sidecar.events import Template, rejected
+from sidecar.events import Template, Value, rejected
 from sidecar.identity.principal import Principal
 from sidecar.inbound import headers
 from sidecar.inbound.path import Rule, Rules
 from sidecar.invocation.invocation import Invocation, Invocations
+from sidecar.journal import Ended
 from sidecar.keyring.verified import Verified, Verifier
 from sidecar.relay.head import Head, Shapes
 from sidecar.relay.passage import Notice, Outcome, Passage, Peer
@@ -51,6 +52,8 @@ class Caller:
     principal: Principal
     lines: bytes
     admitted: Template
+    attributes: Mapping[str, Value]
+    """Of its events and spans."""
 
 
 class Journal(Protocol):
@@ -60,48 +63,35 @@ class Journal(Protocol):
     def reject(self, event: bytes, code: str) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One request as its trace sees it; times in nanoseconds since the epoch."""
-
-    trace: Trace
-    began: int
-    ended: int
-    method: bytes
-    status: int
-    outcome: Outcome
-    principal: str
-
-
 class Visit(Passage):
     """A request on its way to the agent."""
 
-    __slots__ = ("_began", "_door", "_invocation", "_method", "_trace")
+    __slots__ = ("_began", "_caller", "_door", "_head", "_invocation", "_trace")
 
-    def __init__(
-        self,
-        door: "Door",
-        head: bytes,
-        mark: bytes,
-        trace: Trace,
-        method: bytes,
-        invocation: Invocation | None,
-        began: int,
-    ) -> None:
-        super().__init__(door.agent, head, mark)
+    def __init__(self, door: "Door", head: Head[Plan], sent: bytes, trace: Trace, began: int) -> None:
+        super().__init__(door.agent, sent, b"X-Trace-Id: %b\r\n" % trace.trace_id)
         self._door = door
+        self._head = head
         self._trace = trace
-        self._method = method
-        self._invocation = invocation
         self._began = began
+        self._caller: Caller | None = None
+        self._invocation: Invocation | None = None
+
+    def of(self, caller: Caller, invocation: Invocation) -> "Visit":
+        self._caller, self._invocation = caller, invocation
+        return self
 
     def ended(self, outcome: Outcome, status: int) -> None:
-        invocation, door = self._invocation, self._door
-        if invocation is not None:
-            door.invocations.end(invocation)
-        if door.spans is not None and self._trace.sampled:
-            who = invocation.principal.id if invocation is not None else ""
-            door.spans(Span(self._trace, self._began, door.clock_ns(), self._method, status, outcome, who))
+        door = self._door
+        if self._invocation is not None:
+            door.invocations.end(self._invocation)
+        if door.spans is not None:
+            attributes = self._caller.attributes if self._caller is not None else _NOBODY
+            head = self._head
+            door.spans(Ended(self._trace, self._began, door.clock_ns(), head.method, head.path, status, attributes))
+
+
+_NOBODY: Mapping[str, Value] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +129,7 @@ class Door:
         own: Pool | None,
         clock: Callable[[], float],
         clock_ns: Callable[[], int],
-        spans: Callable[[Span], None] | None,
+        spans: Callable[[Ended], None] | None,
     ) -> None:
         """*own* serves the paths that the sidecar owns, if any."""
         self.agent = agent
@@ -171,7 +161,7 @@ class Door:
         if rule is Rule.OWNED and self._own is not None:
             return Passage(self._own, self._request(head, peer, trace, b""), b"X-Trace-Id: %b\r\n" % trace.trace_id)
         if rule is Rule.PUBLIC or (plan.preflight and head.method == b"OPTIONS" and self._manners.preflight):
-            return self._visit(head, trace, self._request(head, peer, trace, b""), None, self.clock_ns())
+            return Visit(self, head, self._request(head, peer, trace, b""), trace, self.clock_ns())
         token = _bearer(head, plan)
         verified = self._verifier.remembered(token, self._clock())
         if verified is None:
@@ -191,10 +181,8 @@ class Door:
         invocation, handle = self.invocations.open(caller.principal, trace.trace_id, trace.span_id, left)
         self._shapes.keep(head.shape)
         added = b"%bX-Identity-Invocation: %b\r\n" % (caller.lines, handle)
-        return self._visit(head, trace, self._request(head, peer, trace, added), invocation, began)
-
-    def _visit(self, head: Head[Plan], trace: Trace, sent: bytes, invocation: Invocation | None, began: int) -> Visit:
-        return Visit(self, sent, b"X-Trace-Id: %b\r\n" % trace.trace_id, trace, head.method, invocation, began)
+        sent = self._request(head, peer, trace, added)
+        return Visit(self, head, sent, trace, began).of(caller, invocation)
 
     def _request(self, head: Head[Plan], peer: Peer, trace: Trace, added: bytes) -> bytes:
         """The head that the agent gets: what the caller may say, then what only the sidecar says."""

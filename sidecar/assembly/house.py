@@ -1,0 +1,175 @@
+"""The house: all that one configuration makes. A reload makes another, and takes over what has not changed."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sidecar.errors import NotPermitted
+from sidecar.events import Name, Template
+from sidecar.identity.issuer import Issuer
+from sidecar.identity.principal import Principal
+from sidecar.inbound import headers
+from sidecar.inbound.door import Caller, Door, Manners
+from sidecar.inbound.metadata import Resource, metadata_url
+from sidecar.invocation.invocation import Invocations
+from sidecar.journal import Journal, Subjects
+from sidecar.keyring import Keyring, Verifier
+from sidecar.keyring.root import Root
+from sidecar.policy.capability import Who
+from sidecar.relay.fetch import fetcher, trust
+from sidecar.relay.own import Own
+from sidecar.relay.pool import Pool, dial_endpoint
+from sidecar.settings import Settings
+from sidecar.wire.endpoint import Tcp
+from sidecar.wire.trace import Ids, Tracer
+
+log = logging.getLogger("sidecar")
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What stands through every reload."""
+
+    loop: asyncio.AbstractEventLoop
+    root: Root
+    journal: Journal
+    invocations: Invocations
+    ids: Ids
+    subjects: Subjects
+
+
+@dataclass(slots=True)
+class House:
+    settings: Settings
+    keyring: Keyring
+    verifier: Verifier[Caller]
+    door: Door
+    agent: Pool
+    own: Own | None
+
+
+def build(settings: Settings, ground: Ground, before: House | None = None) -> House:
+    """Build from *settings*; the keys of issuers that are as they were are taken over from the house *before*."""
+    keyring = _keyring(settings, before)
+    own = _own(settings, ground)
+    verifier = Verifier(
+        settings.issuers.values(),
+        keyring,
+        clock=time.time,
+        prepare=_prepare(settings, ground),
+        most_token=settings.inbound.limits.token,
+    )
+    keyring.changed = verifier.forget
+    agent = _agent(settings, ground, before)
+    inbound = settings.inbound
+    door = Door(
+        manners=Manners(
+            public=inbound.public,
+            preflight=inbound.preflight == "pass",
+            trusted_proxies=inbound.trusted_proxies,
+            forward_authorization=settings.agent.forward_authorization,
+            resource_metadata=metadata_url(inbound.public_url) if inbound.public_url else None,
+        ),
+        verifier=verifier,
+        invocations=ground.invocations,
+        journal=ground.journal,
+        tracer=Tracer(ground.ids, settings.telemetry.sample),
+        agent=agent,
+        own=Pool("the sidecar's own pages", own.dial, connect_seconds=5.0, clock=ground.loop.time) if own else None,
+        clock=time.time,
+        clock_ns=time.time_ns,
+        spans=ground.journal.spans.ended if ground.journal.spans is not None else None,
+    )
+    return House(settings, keyring, verifier, door, agent, own)
+
+
+def changed_issuers(before: Settings, after: Settings) -> frozenset[str]:
+    """The names of issuers that a reload removes or changes."""
+    return frozenset(name for name, issuer in before.issuers.items() if after.issuers.get(name) != issuer)
+
+
+def _keyring(settings: Settings, before: House | None) -> Keyring:
+    ca_file = settings.tls.ca_file
+    fetch = fetcher(tls=lambda: trust(str(ca_file) if ca_file else None), resolve=settings.resolve)
+    same_way = before is not None and (before.settings.tls, before.settings.resolve, before.settings.jwks) == (
+        settings.tls,
+        settings.resolve,
+        settings.jwks,
+    )
+    return Keyring(
+        settings.issuers.values(),
+        fetch,
+        clock=time.time,
+        refresh=settings.jwks.refresh,
+        max_stale=settings.jwks.max_stale,
+        changed=_nobody,
+        before=before.keyring if before is not None and same_way else None,
+    )
+
+
+def _nobody(_issuer: Issuer) -> None:
+    """Stands in until the verifier is there."""
+
+
+def _agent(settings: Settings, ground: Ground, before: House | None) -> Pool:
+    url, connect = settings.agent.url, settings.inbound.timeouts.connect
+    if before is not None and before.settings.agent.url == url and before.settings.inbound.timeouts.connect == connect:
+        return before.agent
+    name = f"http://{url}" if isinstance(url, Tcp) else str(url)
+    return Pool(
+        f"the agent at {name}", dial_endpoint(url, ground.loop), connect_seconds=connect, clock=ground.loop.time
+    )
+
+
+def _own(settings: Settings, ground: Ground) -> Own | None:
+    """What the sidecar serves on the agent's address, where it has a public one."""
+    public_url = settings.inbound.public_url
+    if public_url is None:
+        return None
+    resource = Resource(
+        public_url=public_url,
+        name=settings.agent.name,
+        authorization_servers=tuple(issuer.urls[0] for issuer in settings.issuers.values() if issuer.urls),
+    )
+
+    def application():  # type: ignore[no-untyped-def]  # aiohttp is imported with it
+        from sidecar.inbound import metadata
+
+        return metadata.application(resource, _signer(settings, ground).jwks)
+
+    return Own(application, ground.loop)
+
+
+def _signer(settings: Settings, ground: Ground):  # type: ignore[no-untyped-def]  # jwcrypto is imported with it
+    from sidecar.inbound.assertion import Signer
+
+    return Signer(
+        ground.root.derive("principal assertion P-256 v1", 48),
+        issuer=settings.inbound.public_url or f"urn:identity-sidecar:{settings.agent.name}",
+        audience=settings.agent.name,
+        clock=time.time,
+        random=os.urandom,
+    )
+
+
+def _prepare(settings: Settings, ground: Ground) -> Callable[[Principal], Caller]:
+    """What is made of each verified token, once: the decision who may call at all, the agent's headers, the event."""
+    who: Who = settings.inbound.who
+    named = None
+    if settings.inbound.groups == "named":
+        named = {"groups": settings.named_groups, "roles": settings.named_roles}
+    signer = _signer(settings, ground) if settings.agent.assertion else None
+
+    def prepare(principal: Principal) -> Caller:
+        unmet = who.unmet(principal)
+        if unmet is not None:
+            raise NotPermitted(f"inbound.who: {unmet}")
+        extra = (f"X-Identity-Assertion: {signer.sign(principal)}",) if signer is not None else ()
+        attributes = ground.subjects.of(principal)
+        lines = headers.principal_lines(principal, named, extra)
+        return Caller(principal, lines, Template(Name.INIT, attributes), attributes)
+
+    return prepare

@@ -1,0 +1,86 @@
+"""``sidecar serve``: run until told to stop."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+from sidecar.assembly.sidecar import Sidecar, Unstartable, running
+from sidecar.settings import Settings, load
+from sidecar.wire.endpoint import Tcp
+
+log = logging.getLogger("sidecar")
+
+FAILED = 1
+
+
+def serve(config: Path, environ: Mapping[str, str]) -> int:
+    """Serve what *config* says until SIGTERM or SIGINT; return the exit code. Raise ``settings.Problems``."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = load(config, environ)
+    try:
+        return run(_serve(settings, config, environ))
+    except Unstartable as error:
+        log.error("%s", error)  # noqa: TRY400 - its text is all there is to know
+        return FAILED
+    except BaseExceptionGroup as group:
+        causes, rest = group.split(Unstartable)
+        if causes is None or rest is not None:
+            raise
+        for cause in causes.exceptions:
+            log.error("%s", cause)  # noqa: TRY400 - as above
+        return FAILED
+
+
+def run(work: Coroutine[Any, Any, int]) -> int:
+    """Run on uvloop, or on asyncio's own loop where uvloop isn't to be had."""
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    try:
+        import uvloop
+    except ImportError:
+        log.warning("uvloop is not installed: asyncio's own loop serves, at about a quarter more CPU")
+    else:
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(work)
+
+
+async def _serve(settings: Settings, config: Path, environ: Mapping[str, str]) -> int:
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    async with running(settings, config, environ) as sidecar, asyncio.TaskGroup() as reloads:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: reloads.create_task(_reload(sidecar)))
+        _announce(sidecar)
+        gc.collect()
+        gc.freeze()  # what the start has made stays: no collection looks at it again
+        await told.wait()
+        log.info("told to stop: not ready any more, up to %g s for what is open", settings.inbound.timeouts.drain)
+        with contextlib.suppress(asyncio.CancelledError):
+            await sidecar.drain()
+    return 0
+
+
+async def _reload(sidecar: Sidecar) -> None:
+    await sidecar.reload()
+
+
+def _announce(sidecar: Sidecar) -> None:
+    settings = sidecar.settings
+    if settings.development:
+        log.warning("development: plain http and sandbox providers are allowed. Never in production.")
+    if not settings.issuers:
+        log.warning("no issuers are configured: every call but public paths is refused")
+    for note in settings.notes:
+        log.info("note: %s", note)
+    url = settings.agent.url
+    agent = f"http://{url}" if isinstance(url, Tcp) else str(url)
+    for listener in sidecar.listeners.values():
+        arrow = f" → agent {agent}" if listener.name == "inbound" else ""
+        print(f"sidecar: {listener.name} on {listener.url}{arrow}", flush=True)  # noqa: T201 - the command's output

@@ -1,0 +1,390 @@
+"""A running sidecar: its listeners, its tasks, its reloads and its end."""
+
+import asyncio
+import logging
+import os
+import resource
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sidecar import __version__
+from sidecar.assembly.house import Ground, House, build, changed_issuers
+from sidecar.events import Attribute, Event, Name
+from sidecar.inbound import headers
+from sidecar.invocation.handle import Handles
+from sidecar.invocation.invocation import Invocations, Lifetimes
+from sidecar.journal import Collector, Journal, Subjects, Unusable
+from sidecar.keyring.root import KeyUnusable, Root, given, kept
+from sidecar.ops.through import Through
+from sidecar.relay.own import Own
+from sidecar.relay.pool import Pool
+from sidecar.relay.relay import Limits, Relay, Timeouts
+from sidecar.settings import Problems, Settings, load
+from sidecar.wire.endpoint import Endpoint, Unix
+from sidecar.wire.trace import Ids
+
+log = logging.getLogger("sidecar")
+
+_SPARE_DESCRIPTORS = 256
+_OTLP_SECONDS = 5.0
+_SWEEP_SECONDS = 1.0
+
+
+class Unstartable(Exception):
+    """The sidecar can't run as it is set; the text says why and what to do."""
+
+
+@dataclass(slots=True)
+class Listener:
+    name: str
+    endpoint: Endpoint
+    relay: Relay
+    secure: bool = False
+
+    @property
+    def url(self) -> str:
+        if isinstance(self.endpoint, Unix):
+            return str(self.endpoint)
+        return f"{'https' if self.secure else 'http'}://{self.endpoint}"
+
+
+class Sidecar:
+    """Everything that runs. Made by ``running``."""
+
+    def __init__(self, settings: Settings, config: Path, environ: Mapping[str, str], tasks: asyncio.TaskGroup) -> None:
+        self.settings = settings
+        self.listeners: dict[str, Listener] = {}
+        self._config = config
+        self._environ = environ
+        self._tasks = tasks
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._owns: list[Own] = []
+        self._background: list[asyncio.Task[None]] = []
+        self._keeping: asyncio.Task[None] | None = None
+        self._reloading = asyncio.Lock()
+        self._tls: ssl.SSLContext | None = None
+        self._draining = False
+        root = _root(settings)
+        self._journal = _journal(settings)
+        self._ground = Ground(
+            loop=self._loop,
+            root=root,
+            journal=self._journal,
+            invocations=Invocations(_lifetimes(settings), handles=Handles(os.urandom), clock=self._loop.time),
+            ids=Ids(),
+            subjects=Subjects(root.derive("audit subjects"), plain=settings.audit.subjects == "plain"),
+        )
+        self._house = build(settings, self._ground)
+
+    # start and end
+
+    async def start(self) -> None:
+        """Open every listener. Raise ``Unstartable``."""
+        settings = self.settings
+        inbound = settings.inbound
+        _raise_descriptor_limit(inbound.limits.connections)
+        self._run(self._journal.run())
+        self._keep_keys()
+        if inbound.tls is not None:
+            self._tls = _certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), settings)
+        relay = self._relay(self._house.door, self._limits(settings), self._timeouts(settings), headers.ours)
+        await self._listen("inbound", inbound.listen, relay, tls=self._tls)
+        await self._listen("health", settings.health.listen, self._own_relay(self._health))
+        await self._listen(
+            "control", Unix(settings.state.dir / "control.sock"), self._own_relay(self._control), mode=0o600
+        )
+        self._run(self._sweep())
+        if settings.reload == "watch":
+            self._run(self._watch())
+        self._record_config("started")
+
+    async def drain(self) -> None:
+        """Not ready any more; what is open runs to its end, or to ``timeouts.drain``."""
+        self._draining = True
+        await self.listeners["inbound"].relay.drain()
+
+    async def stop(self) -> None:
+        """End everything; the journal is drained once more."""
+        for listener in self.listeners.values():
+            listener.relay.stop()
+            if isinstance(listener.endpoint, Unix):
+                listener.endpoint.path.unlink(missing_ok=True)
+        for own in self._owns:
+            await own.close()
+        for task in [*self._background, *([self._keeping] if self._keeping else [])]:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.to_thread(self._journal.close, _OTLP_SECONDS)
+
+    def _run(self, work: Any) -> None:
+        self._background.append(self._tasks.create_task(work))
+
+    def _keep_keys(self) -> None:
+        if self._keeping is not None:
+            self._keeping.cancel()
+        self._keeping = self._tasks.create_task(self._house.keyring.run())
+
+    # listeners
+
+    def _relay(self, door: Any, limits: Limits, timeouts: Timeouts, drops: Callable[[bytes], bool]) -> Relay:
+        relay = Relay(door, limits=limits, timeouts=timeouts, answer_drops=drops, loop=self._loop, tasks=self._tasks)
+        self._run(relay.sweep())
+        return relay
+
+    def _own_relay(self, application: Callable[[], Any]) -> Relay:
+        own = Own(application, self._loop)
+        self._owns.append(own)
+        pool = Pool("the sidecar itself", own.dial, connect_seconds=5.0, clock=self._loop.time)
+        limits = Limits(connections=256, requests=64)
+        timeouts = Timeouts(first_byte=30.0, idle=60.0, drain=1.0)
+        return self._relay(Through(pool, self._ground.ids.trace), limits, timeouts, lambda _name: False)
+
+    async def _listen(
+        self, name: str, endpoint: Endpoint, relay: Relay, *, tls: ssl.SSLContext | None = None, mode: int = 0o660
+    ) -> None:
+        try:
+            where = await relay.listen(endpoint, tls, mode)
+        except OSError as error:
+            raise Unstartable(
+                f"{name} can't listen on {endpoint}: {error.strerror or error}\n"
+                f"    free that address, or set another one: {name}.listen"
+            ) from error
+        self.listeners[name] = Listener(name, where, relay, secure=tls is not None)
+
+    def _limits(self, settings: Settings) -> Limits:
+        limits = settings.inbound.limits
+        return Limits(head=limits.head, connections=limits.connections, requests=limits.requests)
+
+    def _timeouts(self, settings: Settings) -> Timeouts:
+        times = settings.inbound.timeouts
+        return Timeouts(times.head, times.connect, times.first_byte, times.idle, times.drain)
+
+    def _health(self) -> Any:
+        from sidecar.assembly import report
+        from sidecar.ops import health
+
+        return health.application(unready=self.unready, samples=lambda: report.samples(self))
+
+    def _control(self) -> Any:
+        from sidecar.assembly import report
+        from sidecar.ops import control
+
+        return control.application(status=lambda: report.status(self), reload=self.reload)
+
+    # what is said of it
+
+    @property
+    def house(self) -> House:
+        return self._house
+
+    @property
+    def ground(self) -> Ground:
+        return self._ground
+
+    @property
+    def config(self) -> Path:
+        return self._config
+
+    @property
+    def uptime(self) -> float:
+        return self._loop.time() - self._began
+
+    def unready(self) -> tuple[str, ...]:
+        from sidecar.ops.readiness import unready
+
+        level = self._journal.level()
+        full = level.failure is not None and level.unread * 2 > level.capacity
+        return unready(
+            draining=self._draining,
+            issuers=self._house.keyring.states(),
+            journal=level.failure if full and self.settings.audit.required else None,
+        )
+
+    # reload
+
+    async def reload(self) -> Any:
+        """Read the configuration again; a bad one leaves the old one in force and says why."""
+        from sidecar.ops.status import Reloaded
+
+        async with self._reloading:
+            before = self.settings
+            try:
+                after = await asyncio.to_thread(load, self._config, self._environ)
+                self._take(after)
+            except Problems as problems:
+                texts = tuple(str(problem) for problem in problems.problems)
+                log.error("the configuration is not taken; the old one stays in force:\n%s", "\n".join(texts))  # noqa: TRY400 - no bug
+                return Reloaded(before.digest, problems=texts)
+            except (OSError, ssl.SSLError, KeyUnusable) as error:
+                log.error("the configuration is not taken; the old one stays in force: %s", error)  # noqa: TRY400 - no bug
+                return Reloaded(before.digest, problems=(str(error),))
+            restart = tuple(_needs_restart(before, after))
+            for key in restart:
+                log.warning("%s has changed: that needs a restart", key)
+            changed = after.digest != before.digest
+            log.info("the configuration was read again: %s", "taken" if changed else "nothing has changed")
+            return Reloaded(after.digest, changed=changed, restart=restart, notes=after.notes)
+
+    def _take(self, after: Settings) -> None:
+        """Exchange the house; what is gone or changed loses its verified tokens and handles at once."""
+        if self._tls is not None and after.inbound.tls is not None:
+            _certificate(self._tls, after)  # a renewed certificate, for the handshakes to come
+        before = self._house
+        house = build(after, self._ground, before)
+        gone = changed_issuers(before.settings, after)
+        self._house, self.settings = house, after
+        relay = self.listeners["inbound"].relay
+        relay.door, relay.limits, relay.timeouts = house.door, self._limits(after), self._timeouts(after)
+        self._ground.invocations.lifetimes = _lifetimes(after)
+        self._ground.invocations.end_all(lambda principal: principal.issuer in gone)
+        if before.agent is not house.agent:
+            before.agent.close()
+        if before.own is not None:
+            self._tasks.create_task(before.own.close())
+        self._keep_keys()
+        if after.digest != before.settings.digest:
+            self._record_config("reloaded")
+
+    def _record_config(self, outcome: str) -> None:
+        event = Event(
+            Name.CONFIG_CHANGED,
+            time.time_ns(),
+            self._ground.ids.trace().decode(),
+            self._ground.ids.span().decode(),
+            {Attribute.OUTCOME: outcome, Attribute.CONFIG_DIGEST: self.settings.digest},
+        )
+        self._journal.record(event.encode())
+
+    async def _watch(self) -> None:
+        """Reload when the configuration or a file that it names changes."""
+        from watchfiles import awatch
+
+        while True:
+            watched = frozenset(path.absolute() for path in self.settings.files)
+            async for changes in awatch(*{path.parent for path in watched}, recursive=False):
+                # Kubernetes exchanges a mounted file by moving a link beside it: any change there may be one of ours.
+                if changes:
+                    await self.reload()
+                if frozenset(path.absolute() for path in self.settings.files) != watched:
+                    break
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            self._ground.invocations.sweep()
+            self._house.agent.sweep(self._loop.time())
+
+
+@asynccontextmanager
+async def running(settings: Settings, config: Path, environ: Mapping[str, str]) -> AsyncIterator[Sidecar]:
+    """A sidecar from the opening of its listeners to its end, undrained. Raise ``Unstartable``."""
+    async with asyncio.TaskGroup() as tasks:
+        sidecar = Sidecar(settings, config, environ, tasks)
+        try:
+            await sidecar.start()
+            yield sidecar
+        finally:
+            await sidecar.stop()
+
+
+def _root(settings: Settings) -> Root:
+    """The state key. Raise ``Unstartable``."""
+    directory = settings.state.dir
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return given(settings.state.key) if settings.state.key is not None else kept(directory)
+    except KeyUnusable as error:
+        raise Unstartable(str(error)) from error
+    except OSError as error:
+        raise Unstartable(
+            f"{directory} can't be used for state: {error.strerror or error}\n"
+            "    make it writable for the sidecar's user, or set another one: state.dir"
+        ) from error
+
+
+def _journal(settings: Settings) -> Journal:
+    """Raise ``Unstartable``."""
+    audit = settings.audit
+    try:
+        return Journal.open(
+            settings.state.dir,
+            size=audit.journal,
+            required=audit.required,
+            clock=time.time,
+            keep=audit.keep,
+            stdout=audit.stdout,
+            collector=_collector(settings),
+        )
+    except Unusable as error:
+        raise Unstartable(str(error)) from error
+
+
+def _collector(settings: Settings) -> Collector | None:
+    telemetry = settings.telemetry
+    if telemetry.otlp is None:
+        return None
+    return Collector(
+        url=telemetry.otlp,
+        service=settings.agent.name,
+        protocol=telemetry.protocol,
+        headers=telemetry.headers,
+        ca_file=settings.tls.ca_file,
+    )
+
+
+def _lifetimes(settings: Settings) -> Lifetimes:
+    times = settings.invocation
+    return Lifetimes(times.linger, times.max, times.end_with_token)
+
+
+def _certificate(context: ssl.SSLContext, settings: Settings) -> ssl.SSLContext:
+    tls = settings.inbound.tls
+    if tls is not None:
+        context.load_cert_chain(tls.cert, tls.key)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _needs_restart(before: Settings, after: Settings) -> Iterator[str]:
+    pairs: tuple[tuple[str, Any, Any], ...] = (
+        ("inbound.listen", before.inbound.listen, after.inbound.listen),
+        ("inbound.tls", before.inbound.tls is None, after.inbound.tls is None),
+        ("egress.listen", before.egress.listen, after.egress.listen),
+        ("consent.listen", before.consent.listen, after.consent.listen),
+        ("health.listen", before.health.listen, after.health.listen),
+        ("state", before.state, after.state),
+        ("run", before.run, after.run),
+        ("vault.url", before.vault.url, after.vault.url),
+        ("audit", before.audit, after.audit),
+        ("telemetry", before.telemetry, after.telemetry),
+        ("reload", before.reload, after.reload),
+    )
+    return (key for key, old, new in pairs if old != new)
+
+
+def _raise_descriptor_limit(connections: int) -> None:
+    """Allow the open files that *connections* need, each with one to the agent; say so where the machine doesn't."""
+    wanted = connections * 2 + _SPARE_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        room = (allowed - _SPARE_DESCRIPTORS) // 2
+        log.warning(
+            "inbound.limits.connections is %d, but the limit of open files (ulimit -n: %d) leaves room for %d",
+            connections,
+            hard,
+            room,
+        )
+
+
+__all__ = ["Listener", "Sidecar", "Unstartable", "__version__", "running"]
