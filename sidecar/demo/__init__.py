@@ -8,8 +8,15 @@ def run(*, once: bool) -> int:
     """Tell the story, then stay up to be played with, unless *once*. Return 0 when every step held, else 1."""
     import asyncio
 
+    from sidecar.assembly import Unstartable
     from sidecar.demo.play import play
     from sidecar.demo.terminal import Terminal
 
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    return asyncio.run(play(Terminal(sys.stdout, colour=colour), once=once))
+    terminal = Terminal(sys.stdout, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+    outcome = 1
+    try:
+        outcome = asyncio.run(play(terminal, once=once))
+    except* Unstartable as group:
+        for error in group.exceptions:
+            terminal.step("the sidecar starts", False, error)
+    return outcome

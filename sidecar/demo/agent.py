@@ -1,6 +1,7 @@
 """The demo's agent: an ordinary HTTP server that has never heard of tokens. It reads headers, and greets who called."""
 
 import asyncio
+import json
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -23,7 +24,8 @@ async def _hello(request: web.Request) -> web.Response:
 
 async def _whoami(request: web.Request) -> web.Response:
     shown = {name: _shown(name, value) for name, value in request.headers.items() if _of_identity(name)}
-    return web.json_response({"greeting": f"hello, {_caller(request)}", "headers": shown})
+    answer = {"greeting": f"hello, {_caller(request)}", "headers": shown}
+    return web.Response(text=json.dumps(answer, indent=2) + "\n", content_type="application/json")
 
 
 async def _stream(request: web.Request) -> web.StreamResponse:

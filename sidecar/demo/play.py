@@ -2,7 +2,10 @@
 
 import asyncio
 import signal
+import sys
 import time
+from pathlib import Path
+from shutil import which
 
 from sidecar.demo.issuer import AUDIENCE
 from sidecar.demo.stage import Stage, staged
@@ -39,16 +42,25 @@ def _end_on_signals() -> None:
 
 
 def _sum_up(terminal: Terminal) -> None:
-    terminal.title("")
+    terminal.gap()
+    terminal.rule()
     if terminal.failed:
         terminal.step(f"{terminal.failed} of {terminal.failed + terminal.held} steps did not hold", False)
     else:
         terminal.step(f"every step held: {terminal.held} of {terminal.held}", True)
+    terminal.gap()
+
+
+def _command() -> str:
+    """The command that this is, as a shell finds it."""
+    if which("sidecar"):
+        return "sidecar"
+    script = Path(sys.argv[0]).absolute()
+    return str(script) if script.name == "sidecar" else f"{sys.executable} -m sidecar"
 
 
 def _invite(stage: Stage, terminal: Terminal) -> None:
     """Commands that work as they are printed."""
-    terminal.say("")
     terminal.say("It is all still running. In another terminal:")
     terminal.code(
         [
@@ -64,7 +76,7 @@ def _invite(stage: Stage, terminal: Terminal) -> None:
             'TOKEN=$(curl -s "$ISSUER/token/alice?audience=payroll")',
             "",
             f"curl -s {stage.health}/metrics",
-            f"sidecar status --socket {stage.home}/state/control.sock",
+            f"{_command()} status --socket {stage.home}/state/control.sock",
             f"tail -n 3 {stage.audit}/*.jsonl",
         ]
     )

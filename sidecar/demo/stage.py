@@ -20,15 +20,19 @@ CONFIGURATION = """\
 development: true                  # loopback http, for this demo
 agent: {{name: {audience}, url: "{agent}"}}
 issuers:
-  demo: {{type: oidc, issuer: "{issuer}", audience: {audience}}}
+  demo:
+    type: oidc
+    issuer: "{issuer}"
+    audience: {audience}
 """
 """What matters of the configuration; the story shows it as it is used."""
 
 _PLACES = """\
-inbound: {{listen: "127.0.0.1:0"}}
+inbound: {{listen: "127.0.0.1:0", limits: {{connections: 100}}}}
 health: {{listen: "127.0.0.1:0"}}
 state: {{dir: "{home}/state"}}
 run: {{dir: "{home}/run"}}
+audit: {{journal: 1MiB}}
 """
 _PATIENCE = 60
 """How often the audit file is looked at for an event, every 50 ms."""
@@ -92,7 +96,10 @@ class Stage:
 
     def _events(self, trace_id: str) -> list[dict[str, Any]]:
         lines = [line for file in sorted(self.audit.glob("*.jsonl")) for line in file.read_text().splitlines()]
-        return [event for event in map(json.loads, lines) if event.get("trace_id") == trace_id]
+        events = [event for event in map(json.loads, lines) if event.get("trace_id") == trace_id]
+        return sorted(
+            events, key=lambda event: event["time"]
+        )  # admissions and rejections are drained one after another
 
     @property
     def audit(self) -> Path:
@@ -110,11 +117,11 @@ async def staged(clock: Callable[[], float]) -> AsyncIterator[Stage]:
         shown = CONFIGURATION.format(audience=issuer.AUDIENCE, agent=agent_url, issuer=issuer_url)
         file = home / "sidecar.yaml"
         file.write_text(shown + _PLACES.format(home=home))
-        house = await stack.enter_async_context(assembly.running(settings.load(file, {})))
+        sidecar = await stack.enter_async_context(assembly.running(settings.load(file, {}), file, {}))
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)))
         yield Stage(
-            inbound=f"http://{house.listeners['inbound']}",
-            health=f"http://{house.listeners['health']}",
+            inbound=sidecar.listeners["inbound"].url,
+            health=sidecar.listeners["health"].url,
             issuer=issuer_url,
             configuration=shown,
             home=home,

@@ -54,7 +54,8 @@ class Story:
         answer = await self.stage.call("/", {})
         self._show_refusal(answer)
         self._refusal(answer, 401, "token_missing")
-        self._holds("the answer tells the client how to authenticate", answer.headers.get("www-authenticate", "Bearer"))
+        challenge = answer.headers.get("www-authenticate", "")
+        self.terminal.step(f"with WWW-Authenticate: {challenge}", challenge.startswith("Bearer"), challenge)
 
     async def alice(self) -> None:
         self.terminal.say("Alice's application sends the access token that she got when she signed in.")
@@ -79,7 +80,7 @@ class Story:
         self.terminal.asks("GET /whoami", [f"{name}: {value}" for name, value in claims.items()])
         answer = await self.stage.call("/whoami", self._with(BOB) | claims)
         headers = _lower(answer.json().get("headers"))
-        self.terminal.answers(answer.line, [f"{answer.json().get('greeting')}"])
+        self.terminal.answers(answer.line, [str(answer.json().get("greeting"))])
         self.terminal.step("the handler still sees Bob", headers.get("x-identity-subject") == "bob", headers)
         groups = headers.get("x-identity-groups", "").split(",")
         self.terminal.step("with Bob's groups alone", set(groups) == set(BOB.groups), groups)
@@ -90,16 +91,16 @@ class Story:
         self.terminal.say("Each of these was once a good token of Alice's, or looks like one.")
         whole = self.stage.token(ALICE)
         for what, token, code in (
-            ("expired a minute ago", self.stage.token(ALICE, seconds=-60), "token_expired"),
-            ("tampered with: it now says bob", _tampered(whole), "signature_invalid"),
-            ("issued for another service", self.stage.token(ALICE, audience="payroll"), "audience_invalid"),
-            ("with the algorithm none, unsigned", _unsigned(whole), "signature_invalid"),
+            ("that expired a minute ago", self.stage.token(ALICE, seconds=-60), "token_expired"),
+            ("that was tampered with: it says bob now", _tampered(whole), "signature_invalid"),
+            ("that was issued for another service", self.stage.token(ALICE, audience="payroll"), "audience_invalid"),
+            ("without a signature, its algorithm none", _unsigned(whole), "signature_invalid"),
         ):
             self.terminal.asks(f"GET /   with a token {what}")
             answer = await self.stage.call("/", self._of_alice(token))
             self._show_refusal(answer)
             self._refusal(answer, 401, code)
-            self.terminal.code([])
+            self.terminal.gap()
 
     async def stream(self) -> None:
         self.terminal.say(
@@ -119,24 +120,19 @@ class Story:
 
     async def record(self) -> None:
         self.terminal.say(
-            """Whatever happened to an identity was written down before the answer was sent, under the trace id of
-            the call: Alice's is"""
+            """Whatever happens to an identity is written down before the answer is sent. Alice's application began a
+            trace; under its id stands all that was done with her token, and with those that looked like it:"""
         )
         self.terminal.code([self.trace_id])
-        expected = [
-            *["identity.init"],
-            *["identity.rejected"] * 4,
-            *["identity.init"],
-        ]
+        expected = ["identity.init", *["identity.rejected"] * 4, "identity.init"]
         events = await self.stage.record(self.trace_id, len(expected))
         self.terminal.table({f"{number}  {event['name']}": _said(event) for number, event in enumerate(events, 1)})
         names = [event["name"] for event in events]
         self.terminal.step("every call of hers is there, and those that were refused", names == expected, names)
         mine = [event for event in events if event["name"] == "identity.init"]
         keys = {event.get("attributes", {}).get("identity.principal.id") for event in mine}
-        self.terminal.step(
-            "all of one principal, whose name is nowhere in it", len(keys) == 1 and _nameless(events), keys
-        )
+        self.terminal.step(f"one principal, a keyed hash: {', '.join(map(str, keys))}", len(keys) == 1, keys)
+        self.terminal.step("no name, no email, no token", _discreet(events))
 
     async def _greeted(self, person: Person, send: Mapping[str, str]) -> Mapping[str, str]:
         """Call as *person*; show and check what the handler saw."""
@@ -146,7 +142,8 @@ class Story:
         headers = _lower(answer.json().get("headers"))
         self.terminal.answers(answer.line, [f"X-Trace-Id: {answer.headers.get('x-trace-id')}"])
         self.terminal.say("What the handler saw:")
-        self.terminal.table(dict(answer.json().get("headers", {})))
+        shown = answer.json().get("headers", {}).items()
+        self.terminal.table({header: value for header, value in shown if header.lower().startswith("x-identity-")})
         greeting = answer.json().get("greeting")
         self.terminal.step(f"the agent answers: hello, {name}", greeting == f"hello, {name}", greeting or answer.line)
         groups = headers.get("x-identity-groups", "").split(",")
@@ -163,16 +160,12 @@ class Story:
 
     def _show_refusal(self, answer: Answer) -> None:
         problem = answer.json()
-        shown = ["Sidecar-Error", "WWW-Authenticate"]
-        lines = [f"{name}: {answer.headers[name.lower()]}" for name in shown if name.lower() in answer.headers]
-        self.terminal.answers(answer.line, [*lines, f"{problem.get('title')} {problem.get('detail')}"])
+        said = [f"Sidecar-Error: {answer.headers.get('sidecar-error')}", problem.get("title"), problem.get("detail")]
+        self.terminal.answers(answer.line, map(str, said))
 
     def _refusal(self, answer: Answer, status: int, code: str) -> None:
         found = answer.status, answer.headers.get("sidecar-error"), answer.json().get("code")
         self.terminal.step(f"refused: {status} {code}", found == (status, code, code), found)
-
-    def _holds(self, claim: str, value: str) -> None:
-        self.terminal.step(claim, value.startswith("Bearer"), value)
 
 
 def _tampered(token: str) -> str:
@@ -199,10 +192,10 @@ def _lower(headers: Mapping[str, str] | None) -> dict[str, str]:
 def _said(event: Mapping[str, Any]) -> str:
     """An event in a few words."""
     attributes = event.get("attributes", {})
-    words = (attributes.get(name) for name in ("identity.reason", "identity.principal.id", "url.path"))
-    return ", ".join(str(word) for word in words if word)
+    words = (attributes.get(name) for name in ("http.request.method", "url.path", "identity.reason"))
+    return "  ".join(str(word) for word in words if word)
 
 
-def _nameless(events: list[dict[str, Any]]) -> bool:
+def _discreet(events: list[dict[str, Any]]) -> bool:
     text = json.dumps(events)
-    return not any(word in text for word in (ALICE.subject, ALICE.email, ALICE.name))
+    return not any(word in text for word in (ALICE.subject, ALICE.email, ALICE.name, "eyJ"))

@@ -23,7 +23,13 @@ class Terminal:
 
     def title(self, text: str) -> None:
         self._line(self._styled(text, "bold"))
+        self.rule()
+
+    def rule(self) -> None:
         self._line(self._styled(self._marks["rule"] * WIDTH, "dim"))
+
+    def gap(self) -> None:
+        self._line()
 
     def chapter(self, number: int, text: str) -> None:
         self._line()

@@ -1,0 +1,189 @@
+"""The command ``sidecar``: reads its arguments, hands on, prints what comes back.
+
+Each command imports what it needs when it is called: none waits for what another needs.
+Exit codes: 0 well, 1 failed, 2 wrong usage or a configuration with problems, 130 interrupted.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from sidecar import __version__
+
+if TYPE_CHECKING:
+    from sidecar.settings import Problem
+
+CONFIG = Path("config/sidecar.yaml")
+FAILED, PROBLEMS, INTERRUPTED = 1, 2, 130
+_BOLD, _DIM = "1", "2"
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    chosen = parser().parse_args(arguments)
+    from sidecar.settings import Problems  # not before --version and --help have been answered
+
+    command: Command = chosen.command
+    try:
+        code = command(chosen)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who read us has gone (`sidecar schema | head`); what is still in the buffer must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Problems as problems:
+        _show(problems.problems, sys.stderr)
+        return PROBLEMS
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and option there is; docs/reference/commands.md is checked against it."""
+    top = argparse.ArgumentParser(
+        prog="sidecar", description="The identity layer beside an AI agent: who asked, and what may they do."
+    )
+    top.add_argument("--version", action="version", version=f"sidecar {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(
+        name: str, command: Command, says: str, *, config: bool = True, json: bool = False
+    ) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=says, description=says[0].upper() + says[1:] + ".")
+        one.set_defaults(command=command)
+        if config:
+            one.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help=f"default: {CONFIG}")
+        if json:
+            one.add_argument("--json", action="store_true", help="print JSON")
+        return one
+
+    add("serve", _serve, "run the sidecar until it is told to stop")
+    check = add("check", _check, "show every problem of the configuration, or that there is none", json=True)
+    check.add_argument("--strict", action="store_true", help="what this machine lacks of it is a problem, not a note")
+    add("schema", _schema, "print the configuration's JSON Schema, for editors", config=False)
+    demo = add("demo", _demo, "show it working: an issuer, an agent and the sidecar, all on this machine", config=False)
+    demo.add_argument("--once", action="store_true", help="exit when the story is told: 0 only if every step held")
+    for name, command, says in (
+        ("status", _status, "how the running sidecar is, and why it isn't ready"),
+        ("reload", _reload, "let the running sidecar read its configuration again"),
+    ):
+        running = add(name, command, says, json=True)
+        running.add_argument("--socket", type=Path, metavar="PATH", help="default: control.sock in state.dir")
+    return top
+
+
+def _serve(chosen: argparse.Namespace) -> int:
+    from sidecar import assembly
+
+    return assembly.serve(chosen.config, os.environ)
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    from sidecar import settings
+
+    try:
+        read = settings.load(chosen.config, os.environ, strict=chosen.strict)
+    except settings.Problems as problems:
+        if chosen.json:
+            _print_json({"problems": [problem.as_json() for problem in problems.problems], "notes": problems.notes})
+        else:
+            _show(problems.problems, sys.stdout)
+        return PROBLEMS
+    if chosen.json:
+        _print_json({"problems": [], "notes": read.notes, "digest": read.digest})
+    else:
+        print(f"{chosen.config}: nothing is wrong with it")
+        _print_lines(_styled(f"note: {note}", _DIM, sys.stdout) for note in read.notes)
+    return 0
+
+
+def _schema(_chosen: argparse.Namespace) -> int:
+    from sidecar import settings
+
+    _print_json(settings.schema())
+    return 0
+
+
+def _demo(chosen: argparse.Namespace) -> int:
+    from sidecar import demo
+
+    return demo.run(once=chosen.once)
+
+
+def _status(chosen: argparse.Namespace) -> int:
+    from sidecar.ops import report
+
+    answer = _asked(chosen, "GET", "/status")
+    if answer is None:
+        return FAILED
+    if chosen.json:
+        _print_json(answer)
+    else:
+        _print_lines(report.status(answer))
+    return 0 if answer["ready"] else FAILED
+
+
+def _reload(chosen: argparse.Namespace) -> int:
+    from sidecar.ops import report
+
+    answer = _asked(chosen, "POST", "/reload")
+    if answer is None:
+        return FAILED
+    if chosen.json:
+        _print_json(answer)
+    elif answer["taken"]:
+        _print_lines(report.reloaded(answer))
+    else:
+        _print_problems(answer["problems"], sys.stderr)
+        print("The configuration that was in force stays in force.", file=sys.stderr)
+    return 0 if answer["taken"] else PROBLEMS
+
+
+def _asked(chosen: argparse.Namespace, method: str, target: str) -> dict[str, Any] | None:
+    """What the running sidecar answers; ``None``, and why is printed, when none does."""
+    from sidecar import settings
+    from sidecar.ops import client
+
+    path = chosen.socket or settings.load(chosen.config, os.environ, strict=False).state.dir / client.NAME
+    try:
+        return client.ask(path, method, target)
+    except client.Unanswered as error:
+        print(f"sidecar: {error}", file=sys.stderr)
+        return None
+
+
+def _show(problems: "Sequence[Problem]", to: TextIO) -> None:
+    _print_problems([str(problem) for problem in problems], to)
+
+
+def _print_problems(problems: Sequence[str], to: TextIO) -> None:
+    for problem in problems:
+        first, _, rest = problem.partition("\n")
+        print(_styled(first, _BOLD, to) + ("\n" + rest if rest else ""), file=to)
+    print(f"{len(problems)} problem{'' if len(problems) == 1 else 's'}", file=to)
+
+
+def _print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
+
+
+def _print_json(document: object) -> None:
+    import json
+
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _styled(text: str, style: str, to: TextIO) -> str:
+    """*text* in bold or dim on a terminal; as it is elsewhere and where NO_COLOR is set (https://no-color.org)."""
+    return f"\033[{style}m{text}\033[0m" if to.isatty() and not os.environ.get("NO_COLOR") else text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

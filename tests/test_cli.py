@@ -1,0 +1,227 @@
+"""The commands, run as a shell runs them."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no stubs
+
+from tests import running
+
+ROOT = Path(__file__).parent.parent
+GOOD = """\
+agent: {name: travel-agent, url: "http://127.0.0.1:8000"}
+issuers:
+  okta: {type: okta, domain: acme.okta.com, audience: "api://travel"}
+"""
+BAD = """\
+agent: {name: travel-agent}
+isuers: {}
+inbound: {listen: 8080}
+"""
+
+
+def sidecar(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **(env or {})}
+    command = [sys.executable, "-m", "sidecar", *arguments]
+    return subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, timeout=30, check=False)
+
+
+def on_a_terminal(*arguments: str, cwd: Path, env: Mapping[str, str]) -> str:
+    """What the command shows on a terminal."""
+    ours, its = pty.openpty()
+    command = [sys.executable, "-m", "sidecar", *arguments]
+    environ = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    with subprocess.Popen(command, cwd=cwd, env={**environ, "PYTHONPATH": str(ROOT), **env}, stdout=its, stderr=its):
+        os.close(its)
+        shown = b""
+        try:
+            while piece := os.read(ours, 65536):
+                shown += piece
+        except OSError:  # EIO: the other side of a terminal has gone
+            os.close(ours)
+    return shown.decode()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a good configuration where it is looked for, and a bad one."""
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "sidecar.yaml").write_text(GOOD)
+    (tmp_path / "bad.yaml").write_text(BAD)
+    return tmp_path
+
+
+class TestUsage:
+    def test_the_version_is_the_packages(self, tmp_path: Path) -> None:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        assert sidecar("--version", cwd=tmp_path).stdout == f"sidecar {project['version']}\n"
+
+    def test_an_unknown_command_is_answered_with_those_there_are(self, tmp_path: Path) -> None:
+        done = sidecar("grants", cwd=tmp_path)
+        assert done.returncode == 2
+        for command in ("serve", "check", "schema", "demo", "status", "reload"):
+            assert f"'{command}'" in done.stderr
+
+    def test_no_command_is_wrong_usage(self, tmp_path: Path) -> None:
+        done = sidecar(cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("usage: sidecar")
+
+    def test_help_tells_what_each_command_does(self, tmp_path: Path) -> None:
+        shown = sidecar("--help", cwd=tmp_path).stdout
+        assert re.search(r"check +show every problem", shown)
+
+    def test_the_command_imports_nothing_that_it_does_not_need(self, tmp_path: Path) -> None:
+        code = "import sys, sidecar.cli; sidecar.cli.parser(); print(*sorted(sys.modules))"
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        loaded = set(done.stdout.split())
+        assert not loaded & {"aiohttp", "asyncio", "yaml", "jwt", "cryptography", "opentelemetry", "sidecar.settings"}
+
+
+class TestCheck:
+    def test_a_good_configuration_is_one_line(self, folder: Path) -> None:
+        done = sidecar("check", cwd=folder)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "config/sidecar.yaml: nothing is wrong with it\n", "")
+
+    def test_every_problem_has_its_place_and_its_remedy(self, folder: Path) -> None:
+        done = sidecar("check", "--config", "bad.yaml", cwd=folder)
+        assert done.returncode == 2
+        assert re.search(r"^bad.yaml:1  agent.url  is missing\n    \S.*$", done.stdout, re.MULTILINE)
+        assert re.search(r"^bad.yaml:2  isuers  .*\n    .*issuers", done.stdout, re.MULTILINE)
+        assert re.search(r"^bad.yaml:3  inbound.listen  ", done.stdout, re.MULTILINE)
+        assert done.stdout.endswith("\n3 problems\n")
+
+    def test_a_key_of_a_later_room_is_noted(self, folder: Path) -> None:
+        (folder / "later.yaml").write_text(GOOD + "vault: {namespace: travel}\n")
+        done = sidecar("check", "--config", "later.yaml", cwd=folder)
+        assert done.returncode == 0
+        assert re.search("^note: vault.*no effect yet", done.stdout, re.MULTILINE)
+
+    def test_what_this_machine_lacks_is_a_note_or_strictly_a_problem(self, folder: Path) -> None:
+        (folder / "secret.yaml").write_text(GOOD + "state: {key: {env: STATE_KEY}}\n")
+        noted = sidecar("check", "--config", "secret.yaml", cwd=folder)
+        assert noted.returncode == 0
+        assert re.search("^note: .*STATE_KEY", noted.stdout, re.MULTILINE)
+        strict = sidecar("check", "--config", "secret.yaml", "--strict", cwd=folder)
+        assert strict.returncode == 2
+        assert "state.key" in strict.stdout
+
+    def test_a_file_that_is_not_there_is_a_problem(self, folder: Path) -> None:
+        done = sidecar("check", "--config", "nowhere.yaml", cwd=folder)
+        assert done.returncode == 2
+        assert "nowhere.yaml" in done.stdout
+        assert done.stdout.endswith("\n1 problem\n")
+
+    def test_problems_as_json(self, folder: Path) -> None:
+        done = sidecar("check", "--config", "bad.yaml", "--json", cwd=folder)
+        assert done.returncode == 2
+        problems = json.loads(done.stdout)["problems"]
+        assert {problem["path"] for problem in problems} == {"agent.url", "isuers", "inbound.listen"}
+        assert {frozenset(problem) for problem in problems} == {frozenset({"path", "file", "line", "what", "mend"})}
+
+    def test_nothing_wrong_as_json(self, folder: Path) -> None:
+        done = sidecar("check", "--json", cwd=folder)
+        answer = json.loads(done.stdout)
+        assert (done.returncode, answer["problems"], answer["notes"]) == (0, [], [])
+        assert re.fullmatch("[0-9a-f]{64}", answer["digest"])
+
+    def test_colour_is_for_terminals_that_want_it(self, folder: Path) -> None:
+        arguments = ("check", "--config", "bad.yaml")
+        assert "\033[1mbad.yaml:1" in on_a_terminal(*arguments, cwd=folder, env={})
+        assert "\033" not in on_a_terminal(*arguments, cwd=folder, env={"NO_COLOR": "1"})
+        assert "\033" not in sidecar(*arguments, cwd=folder).stdout
+
+
+class TestSchema:
+    def test_it_is_a_json_schema_that_takes_a_good_configuration(self, tmp_path: Path) -> None:
+        schema = json.loads(sidecar("schema", cwd=tmp_path).stdout)
+        Draft202012Validator.check_schema(schema)
+        agent = {"name": "travel-agent", "url": "http://127.0.0.1:8000"}
+        validator = Draft202012Validator(schema)
+        assert validator.is_valid({"agent": agent})
+        assert not validator.is_valid({"agent": agent, "isuers": {}})
+
+    def test_who_reads_only_its_beginning_is_no_error(self, tmp_path: Path) -> None:
+        shell = f"{sys.executable} -m sidecar schema | head -c 1"
+        done = subprocess.run(
+            ["bash", "-c", shell],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.stdout, done.stderr) == ("{", "")
+
+
+class TestServe:
+    def test_a_configuration_with_problems_is_not_served(self, folder: Path) -> None:
+        done = sidecar("serve", "--config", "bad.yaml", cwd=folder)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "agent.url  is missing" in done.stderr
+        assert done.stderr.endswith("3 problems\n")
+
+
+class TestRunning:
+    """``status`` and ``reload``, asked of a sidecar that runs."""
+
+    GIVEN: Mapping[str, object] = {"agent": {"name": "travel-agent", "url": "http://127.0.0.1:9"}}
+
+    def test_status_and_reload_of_a_sidecar_that_runs(self, tmp_path: Path) -> None:
+        with running.serving(self.GIVEN, tmp_path) as house:
+            config = ("--config", str(house.config))
+            shown = sidecar("status", *config, cwd=tmp_path)
+            assert shown.returncode == 0
+            assert re.match(r"sidecar \S+, up .*, ready\n", shown.stdout)
+            assert house.url in shown.stdout
+
+            told = json.loads(sidecar("status", *config, "--json", cwd=tmp_path).stdout)
+            assert (told["ready"], told["listeners"]["inbound"]) == (True, house.url)
+
+            assert sidecar("reload", *config, cwd=tmp_path).stdout.startswith("nothing has changed: sha256:")
+            house.write({**self.GIVEN, "health": {"listen": "127.0.0.1:1"}, "inbound": {"public": ["/open"]}})
+            taken = sidecar("reload", *config, cwd=tmp_path)
+            assert taken.returncode == 0
+            assert taken.stdout.startswith("reloaded: sha256:")
+            assert "    health.listen changed: it takes effect at the next start\n" in taken.stdout
+
+            house.config.write_text(BAD)
+            socket = ("--socket", str(house.state / "control.sock"))
+            refused = sidecar("reload", *socket, cwd=tmp_path)
+            assert (refused.returncode, refused.stdout) == (2, "")
+            assert "agent.url  is missing" in refused.stderr
+            assert refused.stderr.endswith("The configuration that was in force stays in force.\n")
+            assert sidecar("status", *socket, cwd=tmp_path).returncode == 0
+
+    def test_the_control_socket_is_its_owners(self, tmp_path: Path) -> None:
+        with running.serving(self.GIVEN, tmp_path) as house:
+            assert (house.state / "control.sock").stat().st_mode & 0o777 == 0o600
+
+    def test_a_sidecar_without_keys_is_not_ready_and_says_why(self, tmp_path: Path) -> None:
+        issuer = {"type": "oidc", "issuer": "http://127.0.0.1:9", "audience": "travel"}
+        with running.serving({**self.GIVEN, "issuers": {"away": issuer}}, tmp_path) as house:
+            shown = sidecar("status", "--config", str(house.config), cwd=tmp_path)
+            assert shown.returncode == 1
+            assert shown.stdout.splitlines()[1] == "    no issuer's keys were fetched yet: away"
+
+    @pytest.mark.parametrize("command", ["status", "reload"])
+    def test_where_none_runs_that_is_said(self, command: str, folder: Path) -> None:
+        (folder / "config" / "sidecar.yaml").write_text(GOOD + f"state: {{dir: {folder}/state}}\n")
+        done = sidecar(command, cwd=folder)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"sidecar: no sidecar runs at {folder}/state/control.sock")
