@@ -87,8 +87,8 @@ lock:
 
 DOCKER ?= docker
 image:
-	$(DOCKER) build --tag agent-identity-sidecar .
-	$(DOCKER) build --tag agent-identity-sidecar-egress deploy/egress
+	$(DOCKER) build --build-arg VERSION=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) --tag agent-identity-sidecar:local .
+	$(DOCKER) build --tag agent-identity-sidecar-egress:local deploy/egress
 
 clean:
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* htmlcov dist tests/node/node_modules
