@@ -276,11 +276,12 @@ class Connection(asyncio.Protocol):
         self.refuse(Internal(), head, close=True)
 
     def refuse(self, refusal: Refusal, head: Head[Any] | None, *, close: bool = False, body_open: bool = False) -> None:
-        """Answer *refusal*; a body that is still to come ends the connection with it."""
+        """Answer *refusal*; the connection ends with it where it can't be told what is a next request."""
         relay = self.relay
         notice = relay.door.refused(refusal, head, self.peer)
         relay.refused(refusal)
-        close = close or body_open or not self.keep_alive
+        unframed = head is None or isinstance(refusal, BadRequest)
+        close = close or unframed or body_open or not self.keep_alive
         bodiless = head is not None and head.method == b"HEAD"
         self.transport.write(respond(refusal, notice, close=close, bodiless=bodiless))
         if close:
