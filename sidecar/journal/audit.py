@@ -7,6 +7,7 @@ a crash or a full disk has torn is cut off before anything follows it; the recor
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -34,7 +35,7 @@ class AuditLog:
         self._open()
 
     def _open(self) -> None:
-        self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._fd = _open(self.path)
         self._size = _mend(self.path)
         self._torn = False
         self.last_seq = next(filter(None, map(last_seq, [self.path, *reversed(older(self.directory, self.name))])), 0)
@@ -79,10 +80,17 @@ class AuditLog:
     def rotate(self, now: float) -> None:
         """Begin a new file. Raise ``OSError``."""
         self.sync()
-        fd = self._fd
-        self.path.rename(self.directory / f"{self.name}-{self._first}.jsonl")
-        self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        os.close(fd)
+        new = self.path.with_suffix(".new")
+        fd = _open(new)
+        try:
+            with suppress(FileNotFoundError):  # renamed already by a rotation that failed half-way
+                self.path.rename(self.directory / f"{self.name}-{self._first}.jsonl")
+            new.rename(self.path)
+        except OSError:
+            os.close(fd)
+            raise
+        os.close(self._fd)
+        self._fd = fd
         self._size = 0
         self._synced = 0, self.last_seq
         _sync_directory(self.directory)
@@ -139,14 +147,17 @@ def entries(directory: Path, name: str) -> Iterator[bytes]:
             yield from file
 
 
+def _open(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
 def _mend(path: Path) -> int:
-    """Cut off a torn last line; the size that is left."""
+    """Cut off what follows the last newline; the size that is left."""
     size = path.stat().st_size
-    tail = _tail(path)
-    torn = len(tail) - (tail.rfind(b"\n") + 1)
-    if torn:
-        os.truncate(path, size - torn)
-    return size - torn
+    while torn := len(tail := _tail(path)) - (tail.rfind(b"\n") + 1):
+        size -= torn
+        os.truncate(path, size)
+    return size
 
 
 def _tail(path: Path) -> bytes:

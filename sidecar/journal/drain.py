@@ -7,6 +7,7 @@ A record whose number the log already has is skipped: that is how a crash betwee
 import json
 import re
 from datetime import UTC, datetime
+from struct import Struct
 from typing import Final, NamedTuple
 
 from sidecar.journal.audit import AuditLog
@@ -17,6 +18,10 @@ _BATCH: Final = 4 << 20
 _TIME: Final = re.compile(rb'\{"time_ns":(\d{1,19}),')
 _DIGITS: Final = 19  # of nanoseconds since the epoch, from 2001 to 2286
 _COMMA: Final = ord(",")
+_TIMED: Final = Struct(
+    "=IIQ21s9sB"
+)  # a record's head, and how its event begins: up to the second, nanoseconds, a comma
+_PADDING: Final = bytes(_TIMED.size)
 
 
 class Batch(NamedTuple):
@@ -56,21 +61,24 @@ class Drain:
         """The whole records in *raw* numbered above *after*: bytes used, first and last number, their lines."""
         lines: list[bytes] = []
         at = first = last = 0
-        while at + RECORD.size <= len(raw):
-            size, _, seq = RECORD.unpack_from(raw, at)
-            begin = at + RECORD.size
-            stop = begin + size
-            if stop > len(raw):  # cut by the piece, or a lap's skipped end
+        end = len(raw)
+        padded = raw + _PADDING
+        second, spelled = self._second, self._spelled
+        while at < end:
+            size, _, seq, begins, nanoseconds, behind = _TIMED.unpack_from(padded, at)
+            stop = at + RECORD.size + size
+            if stop > end:  # cut by the piece, or a lap's skipped end
                 break
             if seq > after:
+                if begins == second and behind == _COMMA:
+                    rest = padded[at + _TIMED.size - 1 : stop]
+                    lines.append(b'{"seq":%d,"time":"%b.%bZ"%b\n' % (seq, spelled, nanoseconds, rest))
+                else:
+                    lines.append(self._line(seq, padded[at + RECORD.size : stop]))
+                    second, spelled = self._second, self._spelled
                 first = first or seq
                 last = seq
-                if raw[begin : begin + 21] == self._second and raw[begin + 30] == _COMMA:
-                    time, rest = raw[begin + 21 : begin + 30], raw[begin + 30 : stop]
-                    lines.append(b'{"seq":%d,"time":"%b.%bZ"%b\n' % (seq, self._spelled, time, rest))
-                else:
-                    lines.append(self._line(seq, raw[begin:stop]))
-            at += size + 23 & -8
+            at = stop + 7 & -8
         return at, first, last, b"".join(lines)
 
     def _line(self, seq: int, event: bytes) -> bytes:

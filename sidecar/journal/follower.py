@@ -6,7 +6,7 @@ least once: a line's sequence number tells a reader which it has seen.
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from sidecar.journal.tail import Tail
@@ -49,6 +49,14 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name=f"journal-{destination.name}", daemon=True)
         self.failure: str | None = None
         """Why nothing is delivered at the moment."""
+
+    @property
+    def name(self) -> str:
+        return self._destination.name
+
+    def behind(self, last: Mapping[str, int]) -> int:
+        """How many lines aren't delivered yet, given each log's *last* sequence number."""
+        return sum(max(0, last[tail.log] - tail.seq) for tail in self._tails)
 
     def start(self) -> None:
         self._thread.start()
@@ -97,16 +105,16 @@ class Follower:
         except OSError as error:
             return self._fails(error.strerror or str(error))
         except Exception as error:  # noqa: BLE001 - a mistake in here is said, and must not end the delivery for good
-            _log.debug("journal: %s", self._destination.name, exc_info=True)
+            _log.debug("journal: %s", self.name, exc_info=True)
             return self._fails(repr(error))
         if self.failure is not None:
-            _log.warning("journal: %s takes events again", self._destination.name)
+            _log.warning("journal: %s takes events again", self.name)
             self.failure = None
         return True
 
     def _fails(self, why: str) -> bool:
         """Say so once, until it works again."""
         if self.failure is None:
-            _log.error("journal: %s doesn't take events: %s. They stay in the audit log", self._destination.name, why)
+            _log.error("journal: %s doesn't take events: %s. They stay in the audit log", self.name, why)
         self.failure = why
         return False

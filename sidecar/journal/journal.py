@@ -8,7 +8,7 @@ strangers, which never does. Each is drained into its own log in ``state.dir/aud
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -61,6 +61,10 @@ class Level:
     """Rejections that were only counted, since the start."""
     failure: str | None
     """Why the log can't be written at the moment."""
+    behind: Mapping[str, int]
+    """Events and rejections in the log that a destination (``stdout``, ``collector``) doesn't have yet."""
+    spans_dropped: int
+    """Spans that there was no room for, since the start."""
 
 
 class Journal:
@@ -238,6 +242,7 @@ class Journal:
 
     def level(self) -> Level:
         events, rejected = self._drains
+        last = {drain.log.name: drain.log.last_seq for drain in self._drains}
         return Level(
             unread=events.ring.unread,
             capacity=events.ring.capacity,
@@ -248,6 +253,8 @@ class Journal:
             rejections=rejected.ring.next_seq - 1,
             summed_up=self._strangers.summed_up,
             failure=self._failure,
+            behind={follower.name: follower.behind(last) for follower in self._followers},
+            spans_dropped=0 if self.spans is None else self.spans.dropped,
         )
 
 

@@ -20,7 +20,7 @@ _MOST: Final = 512
 class LogRecords:
     """Sends lines of the audit log to a collector."""
 
-    name: Final = "the collector"
+    name: Final = "collector"
 
     def __init__(self, collector: Collector) -> None:
         self.most = _MOST

@@ -215,12 +215,15 @@ class Ring:
         self._words[_WRITE_AT] = self._words[_READ_AT] = self._released = self._base + PAGE
 
     def _give_back(self, position: int, end: int) -> None:
-        """Take the whole pages between two positions out of this process; their contents stay in the file."""
+        """Take the whole pages between two positions out of this process; their contents stay in the file.
+
+        The first ones stay: the next lap will need them, and each would cost a page fault.
+        """
         while position < end:
             first = PAGE + position % self.capacity
             last = min(first + end - position, PAGE + self.capacity)
             position += last - first
-            first, last = -(-first // PAGE) * PAGE, last // PAGE * PAGE
+            first, last = max(-(-first // PAGE) * PAGE, PAGE + self._step), last // PAGE * PAGE
             if first < last:
                 self._map.madvise(mmap.MADV_DONTNEED, first, last - first)
 

@@ -6,19 +6,21 @@ back and repeated, and after a restart. The offset in the open file only says wh
 
 import os
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
 from sidecar.journal.audit import last_seq, older, seq_in_name, seq_of
 
 _CHUNK: Final = 1 << 18
+_TRIES: Final = 3
 
 
 class Tail:
     """One log's lines behind a sequence number. One thread's."""
 
     def __init__(self, directory: Path, log: str, seq: int, cursor: Path | None = None) -> None:
-        """Begin behind the line *seq*; or where the file *cursor* says, if it is there. Raise ``OSError``."""
+        """Begin behind the line *seq*, the log's last, or where *cursor* says, if it is there. Raise ``OSError``."""
         self._directory = directory
         self.log = log
         self._cursor = cursor
@@ -28,19 +30,24 @@ class Tail:
         """The last line that was delivered."""
         if cursor is not None:
             with suppress(FileNotFoundError, ValueError):  # none yet, or one that can't be read
-                self.seq = int(cursor.read_text())
+                self.seq = min(seq, int(cursor.read_text()))  # a log that was put back may end before
             self._save()
 
     def read(self, most: int) -> list[bytes]:
         """At most *most* lines, none where there is nothing new. Raise ``OSError``."""
+        tries = 0
         while True:
             lines = self._read(most)
-            if lines or not self._move_on():
-                return lines
+            try:
+                if lines or not self._move_on():
+                    return lines
+            except FileNotFoundError:  # renamed, or deleted, at this very moment
+                tries += 1
+                if tries == _TRIES:
+                    raise
 
     def advance(self, lines: list[bytes]) -> None:
         """*lines*, which ``read`` gave, have been delivered. Raise ``OSError`` where the cursor can't be kept."""
-        self._offset += sum(map(len, lines))
         self.seq = seq_of(lines[-1])
         self._save()
 
@@ -54,22 +61,18 @@ class Tail:
         while self._fd >= 0:
             data = os.pread(self._fd, _CHUNK, self._offset)
             lines = data[: data.rfind(b"\n") + 1].splitlines(keepends=True)
-            new = [line for line in lines if seq_of(line) > self.seq]
-            if new or not lines:
-                self._offset += sum(map(len, lines)) - sum(map(len, new))
-                return new[:most]
-            self._offset += sum(map(len, lines))
+            old = list(takewhile(lambda line: seq_of(line) <= self.seq, lines))
+            self._offset += sum(map(len, old))
+            if len(old) < len(lines) or not lines:
+                return [line for line in lines[len(old) :] if seq_of(line) > self.seq][:most]
         return []
 
     def _move_on(self) -> bool:
         """Open the file that the next line is in; whether there may be more to read now."""
         path = self._directory / f"{self.log}.jsonl"
-        while True:
-            with suppress(FileNotFoundError):  # renamed, or deleted, at this very moment
-                if self._fd >= 0 and os.path.samestat(path.stat(), os.fstat(self._fd)):
-                    return False
-                fd = self._find(path)
-                break
+        if self._fd >= 0 and os.path.samestat(path.stat(), os.fstat(self._fd)):
+            return False
+        fd = self._find(path)
         if self._fd >= 0 and os.path.sameopenfile(fd, self._fd):  # written to before it was renamed
             os.close(fd)
             return True
