@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Protocol
 
-from sidecar.errors import AmbiguousCredentials, BadRequest, Refusal, TokenMalformed, TokenMissing, Unauthenticated
+from sidecar.errors import AmbiguousCredentials, Refusal, TokenMalformed, TokenMissing, Unauthenticated
 from sidecar.events import Template, Value, rejected
 from sidecar.identity.principal import Principal
 from sidecar.inbound import headers
@@ -303,7 +303,5 @@ def _joined(head: Head[Plan], indices: tuple[int, ...]) -> bytes:
 
 
 def _without(lines: list[bytes], names: frozenset[bytes]) -> list[bytes]:
-    """*lines* without those of *names*. Raise ``BadRequest`` where Connection would take Host away."""
-    if b"host" in names:
-        raise BadRequest("Connection names Host")
+    """*lines* without those of *names*."""
     return [line for line in lines if line.partition(b":")[0].lower() not in names]

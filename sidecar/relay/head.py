@@ -27,7 +27,7 @@ _REQUEST = re.compile(
 _RESPONSE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*+))?\r\n" + _FIELDS + rb"\r\n")
 _TRAILERS = re.compile(_FIELDS + rb"\r\n")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_HOST = re.compile(rb"(?:[A-Za-z0-9\-._~%!$&'()*+,;=]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_HOST = re.compile(rb"(?:[A-Za-z0-9\-._~%!$&'()*+;=]{1,255}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _WEBSOCKET_KEY = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
 
 HOP_BY_HOP = frozenset(
@@ -260,6 +260,8 @@ def _frame(head: Head[T]) -> None:
     options = _options(head)
     head.keep_alive = b"close" not in options if head.minor else b"keep-alive" in options
     head.nominated = frozenset(options) - {b"close", b"keep-alive", b"upgrade"}
+    if b"host" in head.nominated:
+        raise BadRequest("Connection names Host")
     head.expects = False
     if known.expect >= 0:
         if head.value(known.expect).lower() != b"100-continue":
