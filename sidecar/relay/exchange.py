@@ -123,12 +123,15 @@ class Exchange:
             out = chunk(payload) if payload else b""
             if reader.done:
                 self._reader = None
-                out += b"0\r\n" + self._trailers(reader.trailers, self._caller.relay.door.drops)
+                out += b"0\r\n" + self._trailers(reader.trailers, self._dropped)
         except ValueError as error:
             self._fail(BadRequest(f"the body: {error}"), Outcome.REFUSED)
             return b""
         self._send(out)
         return data[reader.end :] if reader.done else b""
+
+    def _dropped(self, name: bytes) -> bool:
+        return name in self._head.nominated or self._caller.relay.door.drops(name)
 
     @staticmethod
     def _trailers(section: bytes, drops: Any) -> bytes:
