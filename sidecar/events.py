@@ -2,8 +2,8 @@
 
 An event is one JSON object in ASCII, without a newline, of at most ``MOST`` bytes: ``time_ns`` first, then ``name``,
 ``trace_id``, ``span_id`` and ``attributes``. The journal's reader puts the sequence number before it and spells the
-time as RFC 3339. Strings are cut and, as a last resort, attributes left out (``identity.truncated`` says so): an event
-never fails for what a stranger sent.
+time as RFC 3339. Strings are cut and, as a last resort, attributes left out (``identity.truncated`` says so): an
+event never fails for what a stranger sent.
 """
 
 import json
