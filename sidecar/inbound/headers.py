@@ -36,7 +36,9 @@ def forged(name: bytes) -> bool:
     ``_`` is read as ``-`` and case is ignored, since CGI and WSGI make one variable of all such spellings.
     """
     plain = name.lower().replace(b"_", b"-")
-    return plain.startswith(_IDENTITY) or plain in _ASSERTED or plain.startswith(_ASSERTED_PREFIXES)
+    if plain.startswith(_IDENTITY) or plain in _ASSERTED or plain.startswith(_ASSERTED_PREFIXES):
+        return True
+    return b"_" in name and forwarding(plain)  # no proxy spells these so, and no trust in one covers it
 
 
 def ours(name: bytes) -> bool:

@@ -25,6 +25,7 @@ from sidecar.wire.trace import Ids, Tracer
 from tests.minting import Signer, signer
 from tests.relay.agents import Agent, Answering, agent, own
 from tests.relay.relaying import relaying
+from tests.relay.waiting import until
 
 ISSUER = "https://idp.example"
 AUDIENCE = "travel"
@@ -145,8 +146,7 @@ async def _kept(keyring: Keyring) -> AsyncIterator[None]:
     """The issuer's keys are there before the first call."""
     keeping = asyncio.ensure_future(keyring.run())
     try:
-        while not keyring.states()["shop"].keys:
-            await asyncio.sleep(0)
+        await until(lambda: keyring.states()["shop"].keys)
         yield
     finally:
         keeping.cancel()

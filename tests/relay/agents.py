@@ -1,4 +1,4 @@
-"""An upstream in raw bytes: records every byte, reads requests as h11 does, and says whatever a test wants it to say."""
+"""An upstream in raw bytes: records every byte, reads requests as h11 does, and says what a test wants it to say."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

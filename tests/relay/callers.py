@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 import h11
 
 from sidecar.wire.endpoint import Endpoint, Tcp
-
-SECONDS = 5.0
+from tests.relay.waiting import SECONDS
 
 
 class Cut(Exception):
@@ -50,50 +49,51 @@ class Caller:
 
     async def answer(self, method: bytes = b"GET") -> Answer:
         """The next answer. Raise ``Cut``, ``ConnectionResetError``, or h11's error where it is no HTTP."""
-        async with asyncio.timeout(SECONDS):
-            return await self._answer(method)
-
-    async def _answer(self, method: bytes) -> Answer:
         parser = h11.Connection(h11.CLIENT)
         parser.send(h11.Request(method=method, target=b"/", headers=[(b"host", b"a"), *_upgrade(method)]))
         parser.send(h11.EndOfMessage())
         if self._rest:
             parser.receive_data(self._rest)
         interim: list[int] = []
-        answer: Answer | None = None
-        while True:
-            event = parser.next_event()
-            if event is h11.NEED_DATA:
-                data = await self.reader.read(65536)
-                if not data and answer is None:
-                    raise Cut("no answer")
+        async with asyncio.timeout(SECONDS):
+            event = await self._event(parser)
+            while isinstance(event, h11.InformationalResponse) and event.status_code != 101:
+                interim.append(event.status_code)
+                event = await self._event(parser)
+            if isinstance(event, h11.ConnectionClosed):
+                raise Cut("no answer")
+            assert isinstance(event, h11.Response | h11.InformationalResponse), event
+            answer = Answer(event.status_code, list(event.headers), interim=interim)
+            if answer.status != 101:
+                await self._body(parser, answer)
+        self._rest = parser.trailing_data[0]
+        return answer
+
+    async def _body(self, parser: h11.Connection, answer: Answer) -> None:
+        while isinstance(event := await self._event(parser), h11.Data):
+            answer.body += event.data
+        assert isinstance(event, h11.EndOfMessage), event
+        answer.trailers = list(event.headers)
+
+    async def _event(self, parser: h11.Connection) -> h11.Event:
+        while (event := parser.next_event()) is h11.NEED_DATA:
+            data = await self.reader.read(65536)
+            parser.receive_data(data)
+            if not data:
                 try:
-                    parser.receive_data(data)
-                    event = parser.next_event() if not data else None
+                    event = parser.next_event()
                 except h11.RemoteProtocolError as error:
                     raise Cut(str(error)) from error
-            if isinstance(event, h11.InformationalResponse):
-                interim.append(event.status_code)
-                if event.status_code == 101:
-                    self._rest = parser.trailing_data[0]
-                    return Answer(101, list(event.headers))
-            elif isinstance(event, h11.Response):
-                answer = Answer(event.status_code, list(event.headers), interim=interim)
-            elif isinstance(event, h11.Data) and answer is not None:
-                answer.body += bytes(event.data)
-            elif isinstance(event, h11.EndOfMessage) and answer is not None:
-                answer.trailers = list(event.headers)
-                self._rest = parser.trailing_data[0]
-                return answer
-            elif event is not None:
-                raise AssertionError(f"an answer that is {event!r}")
+                break
+        assert isinstance(event, h11.Event)
+        return event
 
     async def ask(self, data: bytes) -> Answer:
         """Send *data*, one request, and read its answer."""
         self.send(data)
         return await self.answer(data.partition(b" ")[0])
 
-    async def bytes(self, count: int) -> bytes:
+    async def take(self, count: int) -> bytes:
         """Raw bytes, as of a tunnel."""
         async with asyncio.timeout(SECONDS):
             while len(self._rest) < count:

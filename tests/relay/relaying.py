@@ -12,7 +12,7 @@ from sidecar.relay.passage import Door, Notice, Outcome, Passage, Peer
 from sidecar.relay.pool import Pool, dial_endpoint
 from sidecar.relay.relay import Limits, Relay, Timeouts
 from sidecar.wire.endpoint import Endpoint, Tcp
-from tests.relay.callers import SECONDS
+from tests.relay.waiting import until
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -67,9 +67,7 @@ class PlainDoor:
 
     async def ending(self, count: int = 1) -> list[tuple[Outcome, int]]:
         """Wait for *count* passages to have ended."""
-        async with asyncio.timeout(SECONDS):
-            while len(self.ends) < count:  # noqa: ASYNC110 - the door is told in a plain call
-                await asyncio.sleep(0.005)
+        await until(lambda: len(self.ends) >= count)
         return self.ends
 
 
