@@ -107,13 +107,12 @@ class Ring:
         read, write = words[_READ_AT], words[_WRITE_AT]
         if read % 8 or write % 8 or not read <= write <= read + self.capacity:
             raise Damaged("its positions contradict each other")
-        seq = words[_NEXT_AT]
+        last = 0
         for record in self._checked(read, write):
-            if record.seq < seq:
-                raise Damaged(f"record {record.seq} comes after record {seq - 1}")
-            seq = record.seq + 1
-        self._map.madvise(mmap.MADV_DONTNEED)
-        self._seq = seq
+            if record.seq <= last:
+                raise Damaged(f"record {record.seq} comes after record {last}")
+            last = record.seq
+        self._seq = max(last + 1, words[_NEXT_AT])  # the reader's word is stored before its position
         self._base = write - write % self.capacity - PAGE
         self._at = self._held = write - self._base
         self._released = read
@@ -147,7 +146,7 @@ class Ring:
             raise Full
         if wraps:
             self._begin_lap()
-        elif self._at + need > self._held + self._step:
+        else:  # the limit was the next step's
             self._give_back(self._base + self._held, self._base + self._at)
             self._held = self._at
         self._set_limit()
@@ -229,7 +228,11 @@ class Ring:
 
     def _checked(self, position: int, end: int) -> Iterator[Record]:
         """The records between two positions. Raise ``Damaged`` at the first that isn't whole."""
+        held = position
         while position < end:
+            if position - held >= _RELEASE:
+                self._give_back(held, position)
+                held = position
             at = PAGE + position % self.capacity
             if self._words[at >> 3] == _SKIP:
                 position += self.capacity - position % self.capacity
