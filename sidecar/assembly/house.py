@@ -71,6 +71,7 @@ def build(settings: Settings, ground: Ground, before: House | None = None) -> Ho
             preflight=inbound.preflight == "pass",
             trusted_proxies=inbound.trusted_proxies,
             forward_authorization=settings.agent.forward_authorization,
+            baggage=settings.invocation.baggage,
             resource_metadata=metadata_url(inbound.public_url) if inbound.public_url else None,
         ),
         verifier=verifier,

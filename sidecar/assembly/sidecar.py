@@ -115,6 +115,7 @@ class Sidecar:
             listener.relay.stop()
             if isinstance(listener.endpoint, Unix):
                 listener.endpoint.path.unlink(missing_ok=True)
+        self._house.agent.close()
         for own in self._owns:
             await own.close()
         for task in [*self._background, *([self._keeping] if self._keeping else [])]:

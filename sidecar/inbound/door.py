@@ -8,6 +8,7 @@ agent reads who called.
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Protocol
 
@@ -69,7 +70,9 @@ class Visit(Passage):
     __slots__ = ("_began", "_caller", "_door", "_head", "_invocation", "_trace")
 
     def __init__(self, door: "Door", head: Head[Plan], sent: bytes, trace: Trace, began: int) -> None:
-        super().__init__(door.agent, sent, b"X-Trace-Id: %b\r\n" % trace.trace_id)
+        self.pool = door.agent  # not by super(): it costs as much as all of these
+        self.head = sent
+        self.mark = b"X-Trace-Id: %b\r\n" % trace.trace_id
         self._door = door
         self._head = head
         self._trace = trace
@@ -91,6 +94,7 @@ class Visit(Passage):
             door.spans(Ended(self._trace, self._began, door.clock_ns(), head.method, head.path, status, attributes))
 
 
+_PROTECTED = Rule.PROTECTED
 _NOBODY: Mapping[str, Value] = {}
 
 
@@ -103,6 +107,8 @@ class Manners:
     """Let CORS preflights pass."""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     forward_authorization: bool = False
+    baggage: bool = False
+    """Let ``baggage`` carry a handle that is good for attaching."""
     resource_metadata: str | None = None
     """The URL that a 401 names (RFC 9728, section 5.1)."""
 
@@ -158,15 +164,23 @@ class Door:
         plan = head.shape.plan
         rule = self._rules.select(head.path)
         trace = self._tracer.enter(head.value(plan.traceparent) if plan.traceparent >= 0 else None)
-        if rule is Rule.OWNED and self._own is not None:
-            return Passage(self._own, self._request(head, peer, trace, b""), b"X-Trace-Id: %b\r\n" % trace.trace_id)
-        if rule is Rule.PUBLIC or (plan.preflight and head.method == b"OPTIONS" and self._manners.preflight):
-            return Visit(self, head, self._request(head, peer, trace, b""), trace, self.clock_ns())
+        if rule is not _PROTECTED or plan.preflight:
+            passage = self._without_identity(head, peer, trace, rule)
+            if passage is not None:
+                return passage
         token = _bearer(head, plan)
         verified = self._verifier.remembered(token, self._clock())
         if verified is None:
             return self._verify(head, peer, trace, token)
         return self._let_in(head, peer, trace, verified)
+
+    def _without_identity(self, head: Head[Plan], peer: Peer, trace: Trace, rule: Rule) -> Passage | None:
+        """The way of what needs no token: the sidecar's own pages, public paths, and preflights where they may pass."""
+        if rule is Rule.OWNED and self._own is not None:
+            return Passage(self._own, self._request(head, peer, trace, b""), b"X-Trace-Id: %b\r\n" % trace.trace_id)
+        if rule is Rule.PUBLIC or (self._manners.preflight and head.method == b"OPTIONS" and head.shape.plan.preflight):
+            return Visit(self, head, self._request(head, peer, trace, b""), trace, self.clock_ns())
+        return None
 
     async def _verify(self, head: Head[Plan], peer: Peer, trace: Trace, token: bytes) -> Passage:
         return self._let_in(head, peer, trace, await self._verifier.verify(token))
@@ -181,13 +195,15 @@ class Door:
         invocation, handle = self.invocations.open(caller.principal, trace.trace_id, trace.span_id, left)
         self._shapes.keep(head.shape)
         added = b"%bX-Identity-Invocation: %b\r\n" % (caller.lines, handle)
-        sent = self._request(head, peer, trace, added)
+        member = b"identity.invocation=" + self.invocations.attach(invocation) if self._manners.baggage else b""
+        sent = self._request(head, peer, trace, added, member)
         return Visit(self, head, sent, trace, began).of(caller, invocation)
 
-    def _request(self, head: Head[Plan], peer: Peer, trace: Trace, added: bytes) -> bytes:
-        """The head that the agent gets: what the caller may say, then what only the sidecar says."""
+    def _request(self, head: Head[Plan], peer: Peer, trace: Trace, added: bytes, member: bytes = b"") -> bytes:
+        """The head that the agent gets: what the caller may say, then what only the sidecar says. *member* is the
+        sidecar's own of ``baggage``."""
         plan, lines = head.shape.plan, head.lines
-        trusted = self._trusted(peer)
+        trusted = bool(self._manners.trusted_proxies) and self._trusted(peer)
         kept = [lines[index] for index in (plan.kept_of_trusted if trusted else plan.kept)]
         if head.nominated:
             kept = _without(kept, head.nominated)
@@ -196,8 +212,10 @@ class Door:
         context = b"traceparent: 00-%b-%b-%b\r\n" % (trace.trace_id, trace.span_id, trace.flags)
         if plan.tracestate and trace.parent and (state := tracestate(_joined(head, plan.tracestate))):
             context += b"tracestate: %b\r\n" % state
-        if plan.baggage and (baggage := strip_identity(_joined(head, plan.baggage))):
-            context += b"baggage: %b\r\n" % baggage
+        if plan.baggage or member:
+            said = strip_identity(_joined(head, plan.baggage)) if plan.baggage else b""
+            if said or member:
+                context += b"baggage: %b\r\n" % b",".join(filter(None, (said, member)))
         return b"%b %b HTTP/1.1\r\n%b\r\n%b%b%b" % (
             head.method,
             head.target,
@@ -208,24 +226,22 @@ class Door:
         )
 
     def _forwarded(self, head: Head[Plan], peer: Peer, *, trusted: bool) -> bytes:
-        host = head.value(head.shape.host)
-        proto = "https" if peer.tls else "http"
+        host = head.host
         if trusted and head.shape.plan.forwarding:
             before = {name: head.values(name) for name in head.shape.plan.forwarding}
-            return headers.forwarded_lines(peer.address, proto, host, before)
+            return headers.forwarded_lines(peer.address, _proto(peer), host, before)
         memo = peer.memo
         if memo is None or memo[0] != host:
-            peer.memo = memo = (host, headers.forwarded_lines(peer.address, proto, host, {}))
+            peer.memo = memo = (host, headers.forwarded_lines(peer.address, _proto(peer), host, {}))
         lines: bytes = memo[1]
         return lines
 
     def _trusted(self, peer: Peer) -> bool:
-        networks = self._manners.trusted_proxies
-        if not networks or not peer.address:
+        if not peer.address:
             return False
         address = ip_address(peer.address.partition("%")[0])
         mapped = getattr(address, "ipv4_mapped", None)
-        return any((mapped or address) in network for network in networks)
+        return any((mapped or address) in network for network in self._manners.trusted_proxies)
 
     # the way out again
 
@@ -245,7 +261,8 @@ class Door:
             head.path if head is not None else b"",
         )
         self._journal.reject(event, refusal.code)
-        return Notice(trace.trace_id.decode(), self._challenge(refusal))
+        date = datetime.fromtimestamp(self._clock(), UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+        return Notice(trace.trace_id.decode(), (("Date", date), *self._challenge(refusal)))
 
     def _challenge(self, refusal: Refusal) -> tuple[tuple[str, str], ...]:
         """``WWW-Authenticate`` (RFC 6750, section 3; RFC 9728, section 5.1)."""
@@ -288,14 +305,17 @@ def _bearer(head: Head[Plan], plan: Plan) -> bytes:
     if plan.authorization < 0:
         raise TokenMissing("no Authorization")
     scheme, _, token = head.value(plan.authorization).partition(b" ")
-    if scheme.lower() != b"bearer":
+    if scheme != b"Bearer" and scheme.lower() != b"bearer":
         raise TokenMissing("an Authorization of another scheme than Bearer")
-    token = token.strip(b" ")
     if not token:
         raise TokenMalformed("Bearer without a token")
     if b"," in token:
         raise AmbiguousCredentials("a list of credentials in one Authorization")
-    return token
+    return token.lstrip(b" ")
+
+
+def _proto(peer: Peer) -> str:
+    return "https" if peer.tls else "http"
 
 
 def _joined(head: Head[Plan], indices: tuple[int, ...]) -> bytes:

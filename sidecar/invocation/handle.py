@@ -1,11 +1,13 @@
 """The handle: what names one invocation, unguessably, and is kept only as its hash."""
 
 import hashlib
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from collections.abc import Callable
 
 PREFIX = b"ih_"
 _BYTES = 32
+_CHARACTERS = 43
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class Handles:
@@ -25,7 +27,7 @@ class Handles:
             self._drawn = self._random(self._batch)
             at = 0
         self._at = at + _BYTES
-        return PREFIX + urlsafe_b64encode(self._drawn[at : at + _BYTES])[:43]
+        return PREFIX + b2a_base64(self._drawn[at : at + _BYTES])[:_CHARACTERS].translate(_URLSAFE)
 
 
 def digest(handle: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """One call of the agent by one principal: opened at the front door, dead soon after its answer has ended."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sidecar.identity.principal import Principal
@@ -23,6 +23,8 @@ class Invocation:
     """Monotonic seconds at which the handle dies, at the latest."""
     ended: bool = False
     """Its response has ended: it lingers."""
+    attach_key: bytes = b""
+    """The digest of its second handle, that is good only for attaching on routes; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Invocations:
         self._clock = clock
         self._most_lingering = most_lingering
         self._alive: dict[bytes, Invocation] = {}
+        self._attaching: dict[bytes, Invocation] = {}
         self._lingering: deque[Invocation] = deque()
 
     def open(
@@ -67,12 +70,23 @@ class Invocations:
         self._alive[key] = invocation
         return invocation, handle
 
+    def attach(self, invocation: Invocation) -> bytes:
+        """A second handle for *invocation*: it may travel in ``baggage``, so it names no one to the identity API."""
+        handle = self._handles.make()
+        invocation.attach_key = digest(handle)
+        self._attaching[invocation.attach_key] = invocation
+        return handle
+
     def find(self, handle: bytes) -> Invocation | None:
         """The living invocation that *handle* names."""
-        invocation = self._alive.get(digest(handle))
-        if invocation is None or invocation.dies <= self._clock():
-            return None
-        return invocation
+        return self._living(self._alive.get(digest(handle)))
+
+    def find_attaching(self, handle: bytes) -> Invocation | None:
+        """The living invocation that *handle*, made by ``attach``, may attach for."""
+        return self._living(self._attaching.get(digest(handle)))
+
+    def _living(self, invocation: Invocation | None) -> Invocation | None:
+        return invocation if invocation is not None and invocation.dies > self._clock() else None
 
     def end(self, invocation: Invocation) -> None:
         """Its response has ended: it lingers for what its agent still has under way."""
@@ -86,17 +100,17 @@ class Invocations:
 
     def end_all(self, doomed: Callable[[Principal], bool]) -> int:
         """Kill at once those whose principal is *doomed*; return how many."""
-        keys = [key for key, each in self._alive.items() if doomed(each.principal)]
-        for key in keys:
-            del self._alive[key]
-        return len(keys)
+        dead = [each for each in self._alive.values() if doomed(each.principal)]
+        for invocation in dead:
+            self._forget(invocation)
+        return len(dead)
 
     def sweep(self) -> None:
         """Forget the dead, those that never ended included."""
         now = self._clock()
         self._bury(now, len(self._lingering))
-        for key in [key for key, each in self._overdue(now)]:
-            del self._alive[key]
+        for invocation in [each for each in self._alive.values() if each.dies <= now and not each.ended]:
+            self._forget(invocation)
 
     @property
     def open_count(self) -> int:
@@ -110,8 +124,10 @@ class Invocations:
         """Forget those of the longest lingering, *most* of them, whose time has come or that are too many."""
         lingering = self._lingering
         while most and lingering and (lingering[0].dies <= now or len(lingering) > self._most_lingering):
-            self._alive.pop(lingering.popleft().key, None)
+            self._forget(lingering.popleft())
             most -= 1
 
-    def _overdue(self, now: float) -> Iterator[tuple[bytes, Invocation]]:
-        return ((key, each) for key, each in self._alive.items() if each.dies <= now and not each.ended)
+    def _forget(self, invocation: Invocation) -> None:
+        self._alive.pop(invocation.key, None)
+        if invocation.attach_key:
+            self._attaching.pop(invocation.attach_key, None)

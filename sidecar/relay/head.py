@@ -122,6 +122,7 @@ class Head(Generic[T]):
     __slots__ = (
         "chunked",
         "expects",
+        "host",
         "keep_alive",
         "length",
         "lines",
@@ -129,7 +130,6 @@ class Head(Generic[T]):
         "minor",
         "nominated",
         "path",
-        "query",
         "shape",
         "target",
         "websocket",
@@ -139,8 +139,8 @@ class Head(Generic[T]):
     target: bytes
     """Path and query, as they came."""
     path: bytes
-    query: bytes
-    """With its ``?``, or empty."""
+    """Without the query."""
+    host: bytes
     minor: int
     lines: list[bytes]
     """Header lines as they came, without CRLF."""
@@ -158,7 +158,7 @@ class Head(Generic[T]):
 
     def value(self, index: int) -> bytes:
         """The field value of line *index*, without white space around it."""
-        return self.lines[index][len(self.shape.names[index]) + 1 :].strip(b" \t")
+        return self.lines[index].partition(b":")[2].strip(b" \t")
 
     def values(self, name: bytes) -> list[bytes]:
         return [self.value(index) for index in self.shape.at.get(name, ())]
@@ -232,12 +232,12 @@ def parse(data: bytes, shapes: Shapes[T]) -> Head[T]:
         raise known.fault(known.fault_reason)
     head.method = method
     head.target = target
-    head.path, mark, query = target.partition(b"?")
-    head.query = mark + query
+    head.path = target.partition(b"?")[0]
     head.minor = 1 if minor == b"1" else 0
-    if not _HOST.fullmatch(head.value(known.host)):
+    head.host = host = head.value(known.host)
+    if not _HOST.fullmatch(host):
         raise BadRequest("Host is not a host and port")
-    if known.plain and (not known.connection or head.value(known.connection[0]) in _KEEP_ALIVE):
+    if known.plain and (not known.connection or lines[known.connection[0]] in _KEEP_ALIVE):
         head.length, head.chunked, head.websocket, head.expects = 0, False, False, False
         head.keep_alive = head.minor == 1 or known.connection != ()
         head.nominated = _NONE
@@ -250,7 +250,8 @@ def parse(data: bytes, shapes: Shapes[T]) -> Head[T]:
 
 
 _NONE: frozenset[bytes] = frozenset()
-_KEEP_ALIVE = frozenset({b"keep-alive", b"Keep-Alive"})
+_KEEP_ALIVE = frozenset({b"Connection: keep-alive", b"connection: keep-alive", b"Connection: Keep-Alive"})
+"""How nearly all clients say it; other spellings take the longer way to the same end."""
 
 
 def _frame(head: Head[T]) -> None:
@@ -335,6 +336,7 @@ class AnswerShape:
     """What a response head's field names say on their own."""
 
     kept: tuple[int, ...]
+    all_kept: bool
     length: tuple[int, ...]
     coding: tuple[int, ...]
     connection: tuple[int, ...]
@@ -358,6 +360,10 @@ class Answer:
     """Upgrade's value, lower-case, where Connection names it."""
 
 
+def _values(lines: list[bytes], indices: tuple[int, ...]) -> list[bytes]:
+    return [lines[index].partition(b":")[2].strip(b" \t") for index in indices]
+
+
 class Answers:
     """Reads response heads; *drops* says which lower-case names never reach the caller."""
 
@@ -377,41 +383,35 @@ class Answers:
             raise ValueError("the response head is not well-formed HTTP/1.x")
         minor, status, reason, fields = match.groups()
         lines = fields[:-2].split(b"\r\n") if fields else []
-        names = tuple([line[: line.index(b":")] for line in lines])
+        names = tuple([line.partition(b":")[0] for line in lines])
         known = self._kept.get(names) or self._shape(names)
         answer = Answer()
         answer.status = int(status)
         answer.reason = reason or b""
-        answer.lines = lines if len(known.kept) == len(lines) else [lines[index] for index in known.kept]
+        answer.lines = lines if known.all_kept else [lines[index] for index in known.kept]
         answer.length, answer.chunked = -1, False
         answer.keep_alive, answer.upgrade = minor == b"1", b""
-
-        def values(indices: tuple[int, ...]) -> list[bytes]:
-            return [lines[index].partition(b":")[2].strip(b" \t") for index in indices]
-
         if known.coding:
-            if known.length or len(known.coding) > 1 or minor == b"0" or values(known.coding)[0].lower() != b"chunked":
+            coding = _values(lines, known.coding)
+            if known.length or minor == b"0" or len(coding) > 1 or coding[0].lower() != b"chunked":
                 raise ValueError("the response's framing can be read in two ways")
             answer.chunked = True
         elif known.length:
-            lengths = set(values(known.length))
-            if len(lengths) > 1 or not _LENGTH.fullmatch(length := lengths.pop()):
+            lengths = _values(lines, known.length)
+            length = lengths[0]
+            if (len(lengths) > 1 and len(set(lengths)) > 1) or not _LENGTH.fullmatch(length):
                 raise ValueError("the response's Content-Length can be read in two ways")
             answer.length = int(length)
         if known.connection:
-            self._connection(answer, known, values)
+            self._connection(answer, known, lines)
         return answer
 
     @staticmethod
-    def _connection(
-        answer: Answer,
-        known: AnswerShape,
-        values: Callable[[tuple[int, ...]], list[bytes]],
-    ) -> None:
-        options = {part.strip(b" \t") for part in b",".join(values(known.connection)).lower().split(b",")}
+    def _connection(answer: Answer, known: AnswerShape, lines: list[bytes]) -> None:
+        options = {part.strip(b" \t") for part in b",".join(_values(lines, known.connection)).lower().split(b",")}
         answer.keep_alive = b"close" not in options and (answer.keep_alive or b"keep-alive" in options)
         if b"upgrade" in options:
-            answer.upgrade = b",".join(values(known.upgrade)).lower()
+            answer.upgrade = b",".join(_values(lines, known.upgrade)).lower()
         if options - {b"close", b"keep-alive", b"upgrade", b""}:
             answer.lines = [line for line in answer.lines if line.partition(b":")[0].lower() not in options]
 
@@ -428,6 +428,7 @@ class Answers:
         )
         made = AnswerShape(
             kept=kept,
+            all_kept=len(kept) == len(names),
             length=at(b"content-length"),
             coding=at(b"transfer-encoding"),
             connection=at(b"connection"),
