@@ -13,10 +13,14 @@ def run(*, once: bool) -> int:
     from sidecar.demo.terminal import Terminal
 
     terminal = Terminal(sys.stdout, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
-    outcome = 1
+    outcome, read = 1, True
     try:
         outcome = asyncio.run(play(terminal, once=once))
     except* Unstartable as group:
         for error in group.exceptions:
             terminal.step("the sidecar starts", False, error)
+    except* BrokenPipeError:
+        read = False
+    if not read:
+        raise BrokenPipeError("who read the story has gone")
     return outcome

@@ -75,9 +75,10 @@ def _invite(stage: Stage, terminal: Terminal) -> None:
             'TOKEN=$(curl -s "$ISSUER/token/alice?seconds=-60")',
             'TOKEN=$(curl -s "$ISSUER/token/alice?audience=payroll")',
             "",
+            f"STATE={stage.home / 'state'}",
+            "tail -n 3 $STATE/audit/*.jsonl",
+            f"{_command()} status --socket $STATE/control.sock",
             f"curl -s {stage.health}/metrics",
-            f"{_command()} status --socket {stage.home}/state/control.sock",
-            f"tail -n 3 {stage.audit}/*.jsonl",
         ]
     )
     terminal.say(f"The audience of its tokens is {AUDIENCE}. Ctrl-C ends it.")

@@ -95,15 +95,12 @@ class Stage:
         return self._events(trace_id)
 
     def _events(self, trace_id: str) -> list[dict[str, Any]]:
-        lines = [line for file in sorted(self.audit.glob("*.jsonl")) for line in file.read_text().splitlines()]
+        files = sorted((self.home / "state" / "audit").glob("*.jsonl"))
+        lines = [line for file in files for line in file.read_text().splitlines()]
         events = [event for event in map(json.loads, lines) if event.get("trace_id") == trace_id]
         return sorted(
             events, key=lambda event: event["time"]
         )  # admissions and rejections are drained one after another
-
-    @property
-    def audit(self) -> Path:
-        return self.home / "state" / "audit"
 
 
 @asynccontextmanager

@@ -18,6 +18,8 @@ class Terminal:
         self._out = out
         self._colour = colour
         self._marks = _MARKS if (out.encoding or "").lower().startswith("utf") else _ASCII
+        self._gap = True
+        """The line before was empty: two never follow each other."""
         self.held = 0
         self.failed = 0
 
@@ -88,6 +90,9 @@ class Terminal:
         return f"\033[{_STYLES[style]}m{text}\033[0m" if self._colour else text
 
     def _line(self, text: str = "") -> None:
+        if self._gap and not text:
+            return
+        self._gap = not text
         encoding = self._out.encoding or "utf-8"
         self._out.write(text.encode(encoding, "replace").decode(encoding) + "\n")
         self._out.flush()
