@@ -1,4 +1,4 @@
-"""Where an outbound credential comes from, as it is configured, and what each type of provider is configured with. Pure."""
+"""Where an outbound credential comes from, as it is configured, and which keys each type of provider has. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ class Provider:
     query: str | None = None
     basic: str | bool = False
     """``True``: the key is the user name; a text: it is the user name, and the key the password."""
-    prefix: str = ""
+    prefix: str | None = None
     token: Secret | None = None
     role_arn: str | None = None
     source: str | None = None

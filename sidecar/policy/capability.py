@@ -1,7 +1,8 @@
 """Who may do what: conditions on a principal, and the capabilities that rest on them. Pure.
 
-Conditions are three-valued (Kleene): a condition on groups that the issuer didn't name (``Principal.groups`` is ``None``), or on the
-principal of a call that has none, is neither met nor unmet but unknown. Unknown never lets anybody in, and its negation neither.
+Conditions are three-valued (Kleene): a condition on groups that the issuer didn't name (``Principal.groups`` is
+``None``), or on the principal of a call that has none, is neither met nor unmet but unknown. Unknown lets nobody in,
+and neither does its negation.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,10 +19,10 @@ _SETS = ("issuer", "subject", "kind", "tenant", "client", "groups", "roles", "sc
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """A condition on a principal. What is given must all hold; of each set one member will do; what is ``None`` asks nothing."""
+    """A condition on a principal. All that is given must hold, of a set one member; what is ``None`` asks nothing."""
 
     principal: bool = True
-    """Whether a principal is needed at all: ``who: agent`` holds for the agent whoever it works for, and when it works for nobody."""
+    """Whether a principal is needed at all. ``who: agent`` holds whoever the agent works for, or if for nobody."""
     issuer: frozenset[str] | None = None
     """Configured names."""
     subject: frozenset[str] | None = None
@@ -38,9 +39,10 @@ class Who:
     none_of: tuple["Who", ...] = ()
 
     def unmet(self, principal: Principal | None) -> str | None:
-        """``None`` if *principal* (``None``: nobody, the agent works for itself) meets the condition; else the part that isn't met.
+        """``None`` if *principal* meets the condition (``None``: the agent works for itself); else what isn't met.
 
-        The text says what the configuration asks for by key and, but for subjects, by value; nothing of the principal's is in it.
+        The text names what the configuration asks for, by key and, but for subjects, by value, and nothing that is the
+        principal's.
         """
         for says, value in self._parts(principal):
             if value is None:

@@ -1,4 +1,4 @@
-"""The configuration: one YAML file becomes ``Settings``, or all its ``Problems`` at once. Only ``assembly`` and the commands read it."""
+"""The configuration: one YAML file becomes ``Settings``, or all its ``Problems`` at once."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +15,8 @@ __all__ = ["Problem", "Problems", "Settings", "load", "schema"]
 def load(path: Path, environ: Mapping[str, str], *, strict: bool = True) -> Settings:
     """The settings in the file at *path*. Raise ``Problems``.
 
-    Unless *strict*, variables and files that this machine lacks are notes instead of problems: for checking a configuration elsewhere than
-    where it runs. Something stands in place of what is absent, so such settings aren't to be served.
+    Unless *strict*, variables and files that this machine lacks are notes instead of problems: for checking a file
+    elsewhere than where it is used. Something stands in place of what is absent, so such settings aren't to be served.
     """
     return read(Source(path, environ), strict=strict)
 

@@ -1,56 +1,74 @@
-"""What must hold between the parts of a configuration, each of which is good by itself."""
+"""What must hold between a configuration's issuers, hosts, sizes and times."""
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
 
-from sidecar.settings import values
-from sidecar.settings.settings import Settings
-from sidecar.wire.endpoint import Endpoint, Tcp
-
-
-class Finding(NamedTuple):
-    path: str
-    what: str
-    mend: str
-    about: tuple[str, ...] = ()
-    """The other paths that it rests on; where one of them is wrong itself, the finding isn't reported."""
+from sidecar.settings import addresses
+from sidecar.settings.finding import Finding
+from sidecar.settings.settings import Limits, Settings
 
 
-Check = Callable[[Settings], Iterator[Finding]]
+def issuers(settings: Settings) -> Iterator[Finding]:
+    """An ``iss`` belongs to one issuer."""
+    seen: dict[str, str] = {}
+    for name, issuer in settings.issuers.items():
+        clash = next((url for url in issuer.urls if url in seen), None)
+        if clash is not None:
+            other = f"issuers.{seen[clash]}"
+            mend = "Keep one of the two; several audiences, clients or tenants go in lists."
+            yield Finding(f"issuers.{name}", f"accepts the same iss as {other}", mend, (other,))
+        seen |= dict.fromkeys(issuer.urls, name)
 
 
-def listeners(settings: Settings) -> dict[str, Endpoint]:
-    """The path of every ``listen`` that is in use, and its address."""
-    found = {
-        "inbound.listen": settings.inbound.listen,
-        "egress.listen": settings.egress.listen,
-        "health.listen": settings.health.listen,
-    }
-    if settings.consent.public_url is not None:
-        found["consent.listen"] = settings.consent.listen
-    if settings.admin is not None:
-        found["admin.listen"] = settings.admin.listen
-    return found
+def consent(settings: Settings) -> Iterator[Finding]:
+    """Pages of the agent, which a model writes, never share an origin with those on which users agree."""
+    if settings.development or settings.inbound.public_url is None:
+        return
+    agent = addresses.taken(settings.inbound.public_url).host
+    about = ("inbound.public_url", "development")
+    if settings.consent.public_url is not None and addresses.taken(settings.consent.public_url).host == agent:
+        mend = "Give the consent pages a host name of their own, such as accounts.example.com."
+        yield Finding("consent.public_url", "is on the agent's own host", mend, about)
+    for index, url in enumerate(settings.consent.return_urls):
+        if addresses.taken(url).host == agent:
+            mend = "Send users back to the application, not to the agent."
+            yield Finding(f"consent.return_urls[{index}]", "is on the agent's own host", mend, about)
 
 
-def local(endpoint: Endpoint) -> bool:
-    return not isinstance(endpoint, Tcp) or values.loopback(endpoint.host)
+def sandbox(settings: Settings) -> Iterator[Finding]:
+    for name, provider in settings.providers.items():
+        if provider.type == "sandbox" and not settings.development:
+            mend = "Use a real provider, or set  development: true"
+            yield Finding(f"providers.{name}.type", "is sandbox, whose tokens anybody can make", mend, ("development",))
 
 
-def development(settings: Settings) -> Iterator[Finding]:
-    outside = [path for path, endpoint in listeners(settings).items() if not local(endpoint)]
-    if settings.development and outside:
+def limits(settings: Settings) -> Iterator[Finding]:
+    yield from _limits("inbound.limits", settings.inbound.limits)
+    yield from _limits("egress.limits", settings.egress.limits)
+
+
+def _limits(path: str, given: Limits) -> Iterator[Finding]:
+    if given.token >= given.head:
+        mend = "Make head larger than token: a token comes in the head, beside other headers."
+        yield Finding(f"{path}.token", "doesn't fit in head", mend, (f"{path}.head",))
+
+
+def times(settings: Settings) -> Iterator[Finding]:
+    if settings.invocation.linger > settings.invocation.max:
+        mend = "Make linger shorter, or max longer."
+        yield Finding("invocation.linger", "is longer than max, at which every handle ends", mend, ("invocation.max",))
+    if settings.jwks.refresh > settings.jwks.max_stale:
+        mend = "Make refresh shorter, or max_stale longer."
         yield Finding(
-            "development",
-            f"is true while {', '.join(outside)} can be reached from other machines",
-            f"Set  {outside[0]}: 127.0.0.1:{_port(settings, outside[0])}  (and so on), or remove development.",
-            tuple(outside),
+            "jwks.refresh", "is longer than max_stale: keys would be too old in between", mend, ("jwks.max_stale",)
         )
 
 
-def _port(settings: Settings, path: str) -> int:
-    endpoint = listeners(settings)[path]
-    return endpoint.port if isinstance(endpoint, Tcp) else 0
+def folders(settings: Settings) -> Iterator[Finding]:
+    """What the agent reads isn't where the sidecar's keys are."""
+    run, state = settings.run.dir, settings.state.dir
+    if run == state or run in state.parents or state in run.parents:
+        mend = "Choose folders that aren't one in the other: the agent reads run.dir, and must not read state.dir."
+        yield Finding("run.dir", "overlaps with state.dir", mend, ("state.dir",))
 
 
-CHECKS: tuple[Check, ...] = (development,)
+CHECKS = (issuers, consent, sandbox, limits, times, folders)

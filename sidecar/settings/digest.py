@@ -9,7 +9,7 @@ from sidecar.secret import Secret
 
 
 def digest(parts: Mapping[str, Any], key: Secret | None) -> str:
-    """SHA-256 of *parts* in hex. Secrets go into it by their HMAC under *key*, so that who knows the rest can't try them out."""
+    """SHA-256 of *parts* in hex. Secrets go into it by their HMAC under *key*, so that they can't be tried out."""
     return hashlib.sha256(
         _written(parts, (key.reveal() if key else "sidecar configuration").encode()).encode()
     ).hexdigest()

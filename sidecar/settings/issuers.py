@@ -8,17 +8,17 @@ from sidecar.identity.issuer import ASYMMETRIC, Issuer, Login, TokenUse
 from sidecar.identity.principal import Kind
 from sidecar.settings.problem import Misfit, Misfits
 from sidecar.settings.reading import At
+from sidecar.settings.sections import REQUIRED, SKIP, Key, List, Named, OneOrMore, Section, Typed
 from sidecar.settings.shapes import Shape, Word
-from sidecar.settings.shelves import REQUIRED, SKIP, Key, List, Named, Section, Typed
-from sidecar.settings.who import CLAIM, ClaimValue, OneOrMore
-from sidecar.settings.words import AUDIENCE, HTTPS, HTTPS_QUERY, ISSUER, NAME, SECRET, SPAN, TEXT
+from sidecar.settings.who import CLAIM, ClaimValue
+from sidecar.settings.words import HTTPS, HTTPS_QUERY, IDENTIFIER, ISSUER, NAME, SECRET, SPAN, TEXT
 
 LOGIN = Section(
     Login,
     {
-        "client_id": Key(AUDIENCE, REQUIRED, "The client that users sign in with."),
+        "client_id": Key(IDENTIFIER, REQUIRED, "The client that users sign in with."),
         "client_secret": Key(SECRET, None, "Its secret; none for a public client."),
-        "scopes": Key(List(AUDIENCE, "a list of scopes", least=1), ["openid"], "What the sign-in asks for."),
+        "scopes": Key(List(IDENTIFIER, "a list of scopes", least=1), ["openid"], "What the sign-in asks for."),
     },
 )
 
@@ -45,7 +45,7 @@ COMMON: Mapping[str, Key] = {
     ),
     "token_use": Key(Word(*TokenUse), None, "Which tokens are accepted.", shown="`access`"),
     "clients": Key(
-        List(AUDIENCE, "a list of client ids", least=1), None, "The clients whose tokens are accepted.", shown="all"
+        List(IDENTIFIER, "a list of client ids", least=1), None, "The clients whose tokens are accepted.", shown="all"
     ),
     "login": Key(LOGIN, None, "How its users sign in on the consent pages.", now=False),
 }
@@ -56,12 +56,12 @@ SAYS: Mapping[str, str] = {
     "user_pool_id": "The user pool's id.",
     "client_ids": "The app clients whose tokens are accepted; access tokens carry no audience.",
     "domain": "The tenant's host name.",
-    "authorization_server": "The custom authorization server's id; tokens of Okta's org server can't be validated by anyone but Okta.",
+    "authorization_server": "The custom authorization server's id; Okta alone can validate the org server's tokens.",
     "audience": "What `aud` must hold; of a list one.",
     "tenant": "One tenant id, a list of them, or `organizations` together with `tenants`.",
     "tenants": "With `tenant: organizations`: the tenant ids that are let in.",
     "issuer": "The issuer's URL, exactly as in `iss`.",
-    "claims": "Where the principal's parts are, where they aren't in the usual claims: `subject`, `tenant`, `client`, `name`, `email`, `groups`, `roles`, `scopes`.",
+    "claims": "Part of the principal → the claim, or the path to it, that holds it.",
     "url": "The other sidecar's public URL.",
     "issuers": "The configured issuers that it may speak for.",
 }
@@ -75,7 +75,7 @@ _SHAPES: Mapping[KeyShape, Shape] = {
 
 
 class IssuerSection(Section):
-    """One type's keys. ``identity.idps`` says what is missing and what doesn't fit; it is given what could be read, and nothing else."""
+    """One type's keys. ``identity.idps``, which gets what could be read, says what is missing and what doesn't fit."""
 
     def __init__(self, type: str) -> None:  # noqa: A002 - the configuration's word
         idp = IDPS[type]
@@ -87,7 +87,7 @@ class IssuerSection(Section):
             )
             for name, shape in idp.keys.items()
         }
-        super().__init__(self._issuer, {"type": Key(Word(type), REQUIRED, "The type."), **own, **COMMON}, named=True)
+        super().__init__(self._issuer, {"type": Key(Word(type), REQUIRED, "Which it is."), **own, **COMMON}, named=True)
 
     def missing(self, name: str, key: Key, at: At) -> None:
         """Said by ``idps``, which knows where to find it."""
@@ -110,27 +110,20 @@ def _misfit(problem: IssuerProblem) -> Misfit:
     return Misfit(problem.what, problem.mend[:1].upper() + problem.mend[1:], problem.key or "")
 
 
-def _elsewhere(**values: Any) -> Any:
+def _unmade(**_values: Any) -> Any:
     """An issuer that nothing is made of yet."""
     return SKIP
 
 
-ISSUERS = Named(
-    Typed(
-        {type: IssuerSection(type) for type in IDPS}
-        | {
-            "sidecar": Section(
-                _elsewhere,
-                {
-                    "type": Key(Word("sidecar"), REQUIRED, "The type.", now=False),
-                    "url": Key(HTTPS, REQUIRED, SAYS["url"]),
-                    "issuers": Key(List(ISSUER, "a list of issuers", least=1), REQUIRED, SAYS["issuers"]),
-                    **COMMON,
-                },
-            )
+TYPES: Mapping[str, Section] = {name: IssuerSection(name) for name in IDPS} | {
+    "sidecar": Section(
+        _unmade,
+        {
+            "type": Key(Word("sidecar"), REQUIRED, "Which it is.", now=False),
+            "url": Key(HTTPS, REQUIRED, SAYS["url"]),
+            "issuers": Key(List(ISSUER, "a list of issuers", least=1), REQUIRED, SAYS["issuers"]),
+            **COMMON,
         },
-        "an issuer",
-    ),
-    "a table of issuers",
-    NAME,
-)
+    )
+}
+ISSUERS = Named(Typed(TYPES, "a table with a type and its keys"), "a table of issuers", NAME)

@@ -1,8 +1,9 @@
 """YAML text as plain values that know their line.
 
-PyYAML's events are read, not its nodes or objects: its composer recurses in C (a deep text kills the process), makes objects of whatever
-a tag names, and lets a later key silently win. Here depth and size are bounded before anything is built, aliases count as often as they
-are used (so a billion laughs is one problem), and nothing but tables, lists and scalars exists.
+PyYAML's events are read, not its nodes or objects: its composer recurses in C (a deep text kills the process), makes
+objects of whatever a tag names, and lets a later key silently win. Here depth and size are bounded before anything is
+built, aliases count as often as they are used (so a billion laughs is one problem), and nothing but tables, lists and
+scalars exists.
 """
 
 import re
@@ -36,7 +37,7 @@ class Scalar(NamedTuple):
     line: int
     text: str
     kind: str
-    """What YAML 1.1 takes it for: ``string``, ``boolean``, ``integer``, ``number``, ``null``, ``date`` or ``merge`` (a bare ``<<``)."""
+    """What YAML 1.1 takes it for: string, boolean, integer, number, null, date or merge (a bare ``<<``)."""
 
 
 class Items(NamedTuple):
@@ -74,7 +75,7 @@ class Unreadable(Exception):
 def tree(text: str, report: Report) -> Node:
     """Read one YAML document; an empty one is an empty table.
 
-    What leaves the rest readable (a key that stands twice) goes to *report*; for anything else ``Unreadable`` is raised.
+    What leaves the rest readable (a key that stands twice) goes to *report*; for the rest ``Unreadable`` is raised.
     """
     events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
     try:
@@ -101,13 +102,13 @@ def _unprintable(text: str) -> int:
 
 
 class _Builder:
-    """Builds the tree by descent: never deeper than ``MOST_DEPTH``, never more than ``MOST_VALUES``, aliased ones counted each time."""
+    """Builds the tree by descent, never deeper than ``MOST_DEPTH``, never more than ``MOST_VALUES``."""
 
     def __init__(self, events: Iterator[Any], report: Report) -> None:
         self._events = events
         self._report = report
         self._anchors: dict[str, tuple[Node, int]] = {}
-        """The named nodes, each with the number of values in it. A node is here once it is whole, so none can hold itself."""
+        """The named nodes, and how many values each holds. A node is here once it is whole, so none can hold itself."""
         self._values = 0
 
     def document(self) -> Node:

@@ -1,14 +1,19 @@
-"""From a configuration's text to settings, or to all its problems at once. Decides; what it needs of the machine comes from ``Source``."""
+"""From a configuration's text to settings, or to all its problems at once. Files and variables come from ``Source``."""
 
+from dataclasses import replace
+from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 from sidecar.policy.capability import Who
-from sidecar.settings.checks import CHECKS
+from sidecar.settings import checks, sockets, ways
 from sidecar.settings.digest import digest
 from sidecar.settings.place import Node, Scalar, Table, Unreadable, tree
 from sidecar.settings.problem import Misfit, Problem, Problems
 from sidecar.settings.reading import At, Reading
+from sidecar.settings.remarks import remarks
 from sidecar.settings.settings import Settings
+from sidecar.settings.shapes import true
 from sidecar.settings.source import Source
 from sidecar.settings.table import CONFIGURATION
 
@@ -19,7 +24,7 @@ def read(source: Source, *, strict: bool) -> Settings:
     settings = _settings(reading)
     if settings is None or reading.problems:
         raise Problems(tuple(sorted(reading.problems, key=_line)), tuple(reading.notes))
-    return settings
+    return replace(settings, notes=(*reading.notes, *remarks(settings)))
 
 
 def _line(problem: Problem) -> int:
@@ -27,6 +32,7 @@ def _line(problem: Problem) -> int:
 
 
 def _settings(reading: Reading) -> Settings | None:
+    """The settings, with something that fits in place of what was reported; ``None`` where nothing can be read."""
     try:
         root = tree(reading.source.configuration(), reading.problem)
         reading.development = _development(root)
@@ -38,32 +44,31 @@ def _settings(reading: Reading) -> Settings | None:
         reading.problem("", unreadable.line, unreadable.what, unreadable.mend)
         return None
     settings = _complete(reading, parts)
-    reading.dangling()
-    for check in CHECKS:
+    reading.resolve()
+    for check in chain(sockets.CHECKS, checks.CHECKS, ways.CHECKS):
         for finding in check(settings):
             reading.found(*finding)
     return settings
 
 
 def _development(root: Node) -> bool:
-    """``development`` ahead of the rest, which it bears upon."""
+    """``development``, ahead of the keys that it bears upon."""
     entry = root.entries.get("development") if isinstance(root, Table) else None
-    return entry is not None and isinstance(entry.node, Scalar) and (entry.node.kind, entry.node.text.lower()) in TRUE
-
-
-TRUE = {("boolean", "true"), ("boolean", "yes"), ("boolean", "on")}
+    return entry is not None and isinstance(entry.node, Scalar) and entry.node.kind == "boolean" and true(entry.node)
 
 
 def _complete(reading: Reading, parts: dict[str, Any]) -> Settings:
-    whos: list[Who] = [parts["inbound"].who, *(capability.who for capability in parts["capabilities"].values())]
-    if parts["admin"] is not None:
-        whos.append(parts["admin"].who)
+    routes = parts["egress"].routes
+    capabilities = {name: ways.routed(capability, routes) for name, capability in parts["capabilities"].items()}
+    whos: list[Who] = [
+        part.who for part in (parts["inbound"], parts["admin"], *capabilities.values()) if part is not None
+    ]
     return Settings(
-        **parts,
+        **parts | {"capabilities": MappingProxyType(capabilities)},
         named_groups=frozenset().union(*(who.groups_named() for who in whos)),
         named_roles=frozenset().union(*(who.roles_named() for who in whos)),
         files=tuple(reading.source.files),
         environ=frozenset(reading.source.variables),
         digest=digest(parts, parts["state"].key),
-        notes=tuple(reading.notes),
+        notes=(),
     )

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from sidecar.settings.place import Entry, Node, Scalar, Table
-from sidecar.settings.problem import Absent, Misfit, Misfits, Problem, nearest, quoted
+from sidecar.settings.problem import Absent, Misfit, Misfits, Problem, nearest, printable, quoted
 from sidecar.settings.source import Source
 
 NOUNS = {"issuers": "an issuer", "providers": "a provider", "egress.routes": "a route"}
@@ -13,7 +13,7 @@ NOUNS = {"issuers": "an issuer", "providers": "a provider", "egress.routes": "a 
 class Reading:
     """Collects. Whoever reads goes on after a problem, with something that fits in place of what doesn't.
 
-    A path whose value is wrong or absent is *doubtful*: nothing further is said about it, nor about what is compared with it.
+    A path whose value is wrong or absent is *doubtful*: nothing further is said about it, nor about what rests on it.
     """
 
     def __init__(self, source: Source, *, strict: bool) -> None:
@@ -29,8 +29,12 @@ class Reading:
         self._references: list[tuple[At, str, str]] = []
 
     def problem(self, path: str, line: int, what: str, mend: str) -> None:
-        self.problems.append(Problem(path, self.source.name, line, what, mend))
+        self.problems.append(Problem(printable(path), self.source.name, line, what, mend))
         self._doubtful.add(path)
+
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
 
     def absent(self, path: str, line: int, absent: Absent) -> None:
         if self.strict:
@@ -39,37 +43,37 @@ class Reading:
             self._doubtful.add(path)
             self.note(f"{path} {absent.what}")
 
-    def note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(text)
-
     def found(self, path: str, what: str, mend: str, about: tuple[str, ...] = ()) -> None:
         """A problem that shows when values are compared: those at *path* and at *about*."""
-        if not any(self._doubt(one) for one in (path, *about)):
-            self.problem(path, self.line(path), what, mend)
+        if not any(map(self._doubt, (path, *about))):
+            given = next((one for one in (path, *about) if one in self.given), path)
+            self.problem(path, self._line(given), what, mend)
 
     def refer(self, at: "At", kind: str, name: str) -> None:
-        """Remember that the value at *at* has to be the *name* of one of *kind* (``providers``), which may stand further down."""
+        """The value at *at* has to be the *name* of one of *kind* (``providers``), which may stand further down."""
         self._references.append((at, kind, name))
 
-    def dangling(self) -> None:
-        """Report the names that name nothing."""
+    def resolve(self) -> None:
+        """Report the names that name nothing, now that the whole file is known."""
         for at, kind, name in self._references:
             if f"{kind}.{name}" not in self.given:
-                names = [path.removeprefix(kind + ".") for path in self.given if path.startswith(kind + ".")]
-                known = [known for known in names if "." not in known]
-                close = nearest(name, known) if at.shown else None
-                said = ", ".join(known)
-                mend = (
-                    f'Did you mean "{close}"?'
-                    if close
-                    else f"Known: {said}."
-                    if known
-                    else f"Nothing is under {kind}: add it there."
-                )
-                self.found(at.path, f"{quoted(name) if at.shown else 'holds what'} is not {NOUNS[kind]}", mend)
+                self._unknown(at, kind, name)
 
-    def line(self, path: str) -> int:
+    def _unknown(self, at: "At", kind: str, name: str) -> None:
+        steps = kind.count(".") + 1
+        known = [
+            path.removeprefix(f"{kind}.")
+            for path in self.given
+            if path.startswith(f"{kind}.") and path.count(".") == steps
+        ]
+        close = nearest(name, known) if at.shown else None
+        mend = f"Known: {', '.join(known)}." if known else f"There is none under {kind}: add it there."
+        what = f"is not {NOUNS[kind]}"
+        self.found(
+            at.path, f"{quoted(name)} {what}" if at.shown else what, f'Did you mean "{close}"?' if close else mend
+        )
+
+    def _line(self, path: str) -> int:
         """The line of *path*, or of the nearest key above it that stands in the file."""
         while path not in self.given and path:
             path = _above(path)
@@ -82,7 +86,7 @@ class Reading:
             if above in self._doubtful:
                 return True
             above = _above(above)
-        return any(one.startswith((path + ".", path + "[")) for one in self._doubtful)
+        return any(one.startswith((f"{path}.", f"{path}[")) for one in self._doubtful)
 
 
 def _above(path: str) -> str:
@@ -100,7 +104,7 @@ class At(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The last step of the path."""
+        """The last key of the path."""
         return self.path.rpartition(".")[2]
 
     def key(self, name: str, entry: Entry) -> "At":
@@ -114,22 +118,21 @@ class At(NamedTuple):
         return At(self.reading, path, node.line)
 
     def below(self, key: str) -> "At":
-        """Where *key* is, or should be."""
+        """Where *key* is, or would be."""
         path = f"{self.path}.{key}" if self.path else key
         return At(self.reading, path, self.reading.given.get(path, self.line))
 
     def misfit(self, misfit: Misfit) -> None:
         at = self.below(misfit.key) if misfit.key else self
-        if isinstance(misfit, Misfits):
-            for part in misfit.parts:
-                at.reading.found(self.below(part.key).path if part.key else self.path, part.what, part.mend)
-        elif isinstance(misfit, Absent):
+        if isinstance(misfit, Absent):
             at.reading.absent(at.path, at.line, misfit)
         else:
             at.reading.problem(at.path, at.line, misfit.what, misfit.mend)
 
-    def problem(self, key: str, what: str, mend: str) -> None:
-        self.misfit(Misfit(what, mend, key))
+    def misfits(self, misfits: Misfits) -> None:
+        for one in misfits.parts:
+            about = tuple(self.below(key).path for key in one.about)
+            self.reading.found(self.below(one.key).path if one.key else self.path, one.what, one.mend, about)
 
 
 def elsewhere(node: Node) -> bool:
@@ -142,5 +145,5 @@ def fetched(node: Table, at: At) -> str:
     ((where, entry),) = node.entries.items()
     name = entry.node
     if not isinstance(name, Scalar) or name.kind != "string" or not name.text:
-        raise Misfit(f"has no name after {where}:", "Write  {env: NAME}  or  {file: PATH}.")
+        raise Misfit(f"has no name behind {where}:", "Write  {env: NAME}  or  {file: PATH}")
     return at.reading.source.variable(name.text) if where == "env" else at.reading.source.file(name.text)

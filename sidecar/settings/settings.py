@@ -1,6 +1,6 @@
 """What a configuration comes to: each room's part of it, all defaults filled in.
 
-The parts are named tuples: a data class takes eight times as long to define, which every start of the sidecar would wait for.
+The parts are named tuples: a data class takes eight times as long to define, and every start would wait for it.
 """
 
 from collections.abc import Mapping
@@ -192,6 +192,6 @@ class Settings:
     environ: frozenset[str]
     """The names of the variables that were read."""
     digest: str
-    """SHA-256 of what is configured, in hex. A secret goes into it by its own digest, keyed with ``state.key`` where there is one."""
+    """SHA-256 of what is configured, in hex. Secrets go into it by their HMAC under ``state.key``, if given."""
     notes: tuple[str, ...]
     """What is to be said of the configuration though nothing is wrong with it."""

@@ -1,6 +1,6 @@
-"""What a single value may look like, and what becomes of it: texts, numbers, switches, words.
+"""What a single value may look like, and what becomes of it: texts, words, switches, numbers.
 
-A shape reads a node into a value of ours, or raises ``Misfit``. Shapes are also what the JSON Schema and the reference page are made of.
+A shape reads a node into a value of ours, or raises ``Misfit``. The JSON Schema and the reference are made of them.
 """
 
 import re
@@ -15,7 +15,7 @@ ELSEWHERE = {"$ref": "#/$defs/elsewhere"}
 
 
 class Shape:
-    """What every shape can say; each one below fills it in."""
+    """What every shape can say."""
 
     words: str
     """What a value is, after "is not": ``a duration, such as 30s``."""
@@ -39,7 +39,7 @@ class Shape:
 
 
 class Text(Shape):
-    """A string, or where it is. *parse* raises ``Misfit``, and *finish* what depends on the file as a whole."""
+    """A string, or where it is."""
 
     def __init__(
         self,
@@ -48,59 +48,78 @@ class Text(Shape):
         parse: Callable[[str], Any] = str,
         *,
         pattern: str | None = None,
+        form: str | None = None,
         finish: Callable[[Any, At], Any] | None = None,
         secret: bool = False,
     ) -> None:
-        self.words, self.example, self.parse, self.pattern = words, example, parse, pattern
-        self.finish, self.secret = finish, secret
+        self.words, self.example, self.secret = words, example, secret
+        self.parse, self.finish = parse, finish
+        """*parse* raises ``Misfit``; *finish* as well, for what depends on the rest of the file or on the machine."""
+        self.pattern, self.form = pattern, form
+        """Regular expressions of the whole text: one that is enforced here, one for editors where *parse* says more."""
 
     def takes(self, node: Node) -> bool:
         return isinstance(node, Scalar) or elsewhere(node)
 
     def read(self, node: Node, at: At) -> Any:
         if isinstance(node, Table) and elsewhere(node):
-            return self._parsed(fetched(node, at), at, shown=False)
+            return self._whole(fetched(node, at), at._replace(shown=False))
         if not isinstance(node, Scalar) or node.kind != "string":
             raise unfit(self, node, shown=not self.secret)
         if self.secret:
-            at.reading.note(
-                f"{at.path} stands in the file itself; {{env: NAME}} or {{file: PATH}} keeps secrets out of it"
-            )
-        return self._parsed(node.text, at, shown=not self.secret)
+            at.reading.note(f"{at.path} stands in the file itself; {{env: NAME}} or {{file: PATH}} would keep it out")
+        return self._whole(node.text, at._replace(shown=not self.secret))
 
-    def _parsed(self, text: str, at: At, *, shown: bool) -> Any:
+    def _whole(self, text: str, at: At) -> Any:
+        """Raise ``Misfit``, with the text only where it may be shown: one from elsewhere may be a secret by mistake."""
         try:
-            if not text:
-                raise Misfit("is empty", f"It is {self.words}.")
-            if self.pattern is not None and not re.fullmatch(self.pattern, text):
-                raise Misfit(f"is not {self.words}", f"Write it like  {self.example}")
-            value = self.parse(text)
-            return value if self.finish is None else self.finish(value, at._replace(shown=shown))
+            value = self.named(text)
+            return value if self.finish is None else self.finish(value, at)
         except Absent:
             raise
         except Misfit as wrong:
-            if not text:
+            if self.secret or not text:
                 raise
-            # A text that came from elsewhere may be a secret that was taken for something else.
-            raise Misfit(
-                f"{quoted(text) if shown else 'holds what'} {wrong.what}",
-                wrong.mend if shown else f"It is {self.words}.",
-            ) from None
+            if not at.shown:
+                raise Misfit(wrong.what, f"It has to be {self.words}.") from None
+            raise Misfit(f"{quoted(text)} {wrong.what}", wrong.mend) from None
 
-    def named(self, name: str) -> Any:
-        """The same of a table's key. Raise ``Misfit``."""
-        if not name or (self.pattern is not None and not re.fullmatch(self.pattern, name)):
+    def named(self, text: str) -> Any:
+        """The value of *text*, which may also be a table's key. Raise ``Misfit``."""
+        if not text:
+            raise Misfit("is empty", f"It has to be {self.words}.")
+        if re.search("[\0\ud800-\udfff]", text):
+            raise Misfit("holds a NUL or bytes that are not UTF-8", "Write it as plain UTF-8.")
+        if self.pattern is not None and not re.fullmatch(self.pattern, text):
             raise Misfit(f"is not {self.words}", f"Write it like  {self.example}")
-        return self.parse(name)
+        return self.parse(text)
 
     def plain(self, value: Any) -> Any:
         return self.parse(value) if isinstance(value, str) else value
 
     def schema(self) -> dict[str, Any]:
         text: dict[str, Any] = {"type": "string", "minLength": 1}
-        if self.pattern is not None:
-            text["pattern"] = f"^(?:{self.pattern})$"
+        if self.pattern or self.form:
+            text["pattern"] = f"^(?:{self.pattern or self.form})$"
         return {"anyOf": [text, ELSEWHERE]}
+
+
+class Word(Text):
+    """One of a few words."""
+
+    def __init__(self, *choices: str) -> None:
+        super().__init__(f"one of {', '.join(choices)}" if choices[1:] else choices[0], str(choices[0]), self._chosen)
+        self.choices = choices
+
+    def _chosen(self, text: str) -> str:
+        for choice in self.choices:
+            if text == choice:
+                return choice
+        close = nearest(text, self.choices)
+        raise Misfit(f"is not {self.words}", f'Did you mean "{close}"?' if close else f"Use {self.words}.")
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"enum": [str(choice) for choice in self.choices]}, ELSEWHERE]}
 
 
 class Flag(Shape):
@@ -113,14 +132,14 @@ class Flag(Shape):
     def read(self, node: Node, at: At) -> bool:
         if not isinstance(node, Scalar) or node.kind != "boolean":
             raise unfit(self, node)
-        return node.text.lower() in ("true", "yes", "on")
+        return true(node)
 
     def schema(self) -> dict[str, Any]:
         return {"type": "boolean"}
 
 
 class Count(Shape):
-    """A whole number, in plain decimals: to YAML 1.1, 010 is eight and 1:30 ninety."""
+    """A whole number, in plain decimals: to YAML 1.1, 010 is eight and 1:30 is ninety."""
 
     def __init__(self, least: int, most: int) -> None:
         self.least, self.most = least, most
@@ -131,11 +150,11 @@ class Count(Shape):
         return isinstance(node, Scalar) and node.kind == "integer"
 
     def read(self, node: Node, at: At) -> int:
-        if not isinstance(node, Scalar) or node.kind != "integer" or not re.fullmatch("0|[1-9][0-9]{0,17}", node.text):
+        if not isinstance(node, Scalar) or node.kind != "integer":
             raise unfit(self, node)
-        if not self.least <= (count := int(node.text)) <= self.most:
-            raise unfit(self, node)
-        return count
+        if not re.fullmatch("0|[1-9][0-9]{0,17}", node.text) or not self.least <= int(node.text) <= self.most:
+            raise Misfit(f"{quoted(node.text)} is not {self.words}", f"Write it like  {self.example}")
+        return int(node.text)
 
     def schema(self) -> dict[str, Any]:
         return {"type": "integer", "minimum": self.least, "maximum": self.most}
@@ -149,49 +168,28 @@ class Fraction(Shape):
         return isinstance(node, Scalar) and node.kind in ("integer", "number")
 
     def read(self, node: Node, at: At) -> float:
-        if (
-            not isinstance(node, Scalar)
-            or not re.fullmatch(r"0|1|1\.0+|0?\.[0-9]{1,12}", node.text)
-            or node.kind == "string"
-        ):
+        if not isinstance(node, Scalar) or not self.takes(node):
             raise unfit(self, node)
+        if not re.fullmatch(r"[01]|1\.0*|0?\.[0-9]{1,12}", node.text):
+            raise Misfit(f"{quoted(node.text)} is not {self.words}", f"Write it like  {self.example}")
         return float(node.text)
 
     def schema(self) -> dict[str, Any]:
         return {"type": "number", "minimum": 0, "maximum": 1}
 
 
-class Word(Text):
-    """One of a few words."""
-
-    def __init__(self, *choices: str) -> None:
-        self.choices = choices
-        super().__init__(f"one of {', '.join(choices)}", str(choices[0]), self._chosen)
-
-    def _chosen(self, text: str) -> str:
-        for choice in self.choices:
-            if text == choice:
-                return choice
-        close = nearest(text, list(self.choices))
-        raise Misfit(f"is not {self.words}", f'Did you mean "{close}"?' if close else f"Use {self.words}.")
-
-    def schema(self) -> dict[str, Any]:
-        return {"anyOf": [{"enum": [str(choice) for choice in self.choices]}, ELSEWHERE]}
-
-
 class Off(Shape):
-    """``off``, which YAML reads as false. It becomes ``None``."""
+    """``off``, which YAML 1.1 reads as false."""
 
     words = "off"
     example = "off"
 
     def __init__(self, value: Any = None) -> None:
         self.value = value
+        """What it becomes."""
 
     def takes(self, node: Node) -> bool:
-        return isinstance(node, Scalar) and (
-            node.text == "off" or (node.kind == "boolean" and node.text.lower() in ("off", "false", "no"))
-        )
+        return isinstance(node, Scalar) and (node.text == "off" or (node.kind == "boolean" and not true(node)))
 
     def read(self, node: Node, at: At) -> Any:
         return self.value
@@ -224,6 +222,11 @@ class Either(Shape):
         return {"anyOf": [shape.schema() for shape in self.shapes]}
 
 
+def true(node: Scalar) -> bool:
+    """Which of the two YAML 1.1 takes a boolean for."""
+    return node.text.lower() in ("true", "yes", "on")
+
+
 def unfit(shape: Shape, node: Node, *, shown: bool = True) -> Misfit:
     """What is wrong with a node of another sort."""
     if not isinstance(node, Scalar):
@@ -231,18 +234,12 @@ def unfit(shape: Shape, node: Node, *, shown: bool = True) -> Misfit:
         return Misfit(f"is {sort}, not {shape.words}", _like(shape))
     if node.kind == "null":
         return Misfit("is empty", f"Give it a value ({shape.words}), or remove the key.")
-    if node.kind == "string":
-        return Misfit(f"{quoted(node.text) if shown else 'is a text, which'} is not {shape.words}", _like(shape))
+    text = quoted(node.text) if shown else "what is given"
+    if node.kind in ("string", "merge"):
+        return Misfit(f"{text} is not {shape.words}", _like(shape))
     article = "an" if node.kind == "integer" else "a"
-    what = (
-        f"{quoted(node.text)[1:-1] if shown else 'it'} is read by YAML as {article} {node.kind}, not as {shape.words}"
-    )
-    return Misfit(
-        what,
-        f'If it is meant as text, put it in quotes: "{node.text}"'
-        if shown and isinstance(shape, Text)
-        else _like(shape),
-    )
+    mend = "If it is meant as text, put it in quotes." if isinstance(shape, Text) else _like(shape)
+    return Misfit(f"{text} is to YAML {article} {node.kind}, not {shape.words}", mend)
 
 
 def _like(shape: Shape) -> str:

@@ -33,12 +33,12 @@ class Source:
         return self._environ[name]
 
     def file(self, path: str) -> str:
-        """The text of a file without the line break at its end. Raise ``Misfit``, and ``Absent`` where there is none."""
+        """A file's text without the line break at its end. Raise ``Misfit``, and ``Absent`` where there is no file."""
         text = _text(self._remembered(path))
         return text.removesuffix("\n").removesuffix("\r")
 
     def existing(self, path: str) -> Path:
-        """The absolute path of a file that another room will read. Raise ``Misfit``, and ``Absent`` where there is none."""
+        """The absolute path of a file that another room will read. Raise ``Misfit``, and ``Absent`` where none is."""
         where = self._remembered(path)
         os.close(_open(where))
         return where

@@ -1,0 +1,22 @@
+"""What is worth saying about a configuration though nothing is wrong with it."""
+
+from collections.abc import Iterator
+
+from sidecar.settings import addresses, sockets
+from sidecar.settings.settings import Settings
+
+
+def remarks(settings: Settings) -> Iterator[str]:
+    if not settings.issuers:
+        yield "issuers is empty: every call is refused but those to inbound.public"
+    if not sockets.local(settings.agent.url):
+        yield "agent.url is on another machine: whoever reaches it goes round the sidecar"
+    if "/" in settings.inbound.public:
+        yield "inbound.public holds /, a prefix of every path: no call needs a token"
+    if settings.inbound.groups == "named" and not settings.named_groups | settings.named_roles:
+        yield "inbound.groups is named, and nothing names a group or a role: the agent is told of none"
+    if any(not network.prefixlen for network in settings.inbound.trusted_proxies):
+        yield "inbound.trusted_proxies holds every address: any caller writes X-Forwarded-For as it likes"
+    public = settings.inbound.public_url
+    if public is not None and public.startswith("http:") and not addresses.loopback(addresses.taken(public).host):
+        yield "inbound.public_url is plain http: whoever is on the way reads the tokens"
