@@ -111,7 +111,10 @@ class Source:
             await self._rest()
 
     async def fetch(self) -> None:
-        """Fetch the set now; a failure is kept in ``state``, and never replaces a good set."""
+        """Fetch the set now; a failure is kept in ``state``, and never replaces a good set.
+
+        A fetch that is cancelled has no end: who waits is answered by the fetcher that a reload puts in its place.
+        """
         self._wanted.clear()
         self._fetching, self._tried = True, self._clock()
         try:
@@ -122,8 +125,8 @@ class Source:
             self._replace(keys, seconds)
         finally:
             self._fetching = False
-            self._ended.set()
-            self._ended = asyncio.Event()
+        self._ended.set()
+        self._ended = asyncio.Event()
 
     # The set
 
