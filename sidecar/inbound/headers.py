@@ -38,7 +38,8 @@ def forged(name: bytes) -> bool:
     plain = name.lower().replace(b"_", b"-")
     if plain.startswith(_IDENTITY) or plain in _ASSERTED or plain.startswith(_ASSERTED_PREFIXES):
         return True
-    return b"_" in name and forwarding(plain)  # no proxy spells these so, and no trust in one covers it
+    # Nobody spells these so in good faith: to CGI and WSGI they are the agent's own framing, context and forwarding.
+    return b"_" in name and (forwarding(plain) or plain in REPLACED or plain in (b"host", b"authorization"))
 
 
 def ours(name: bytes) -> bool:

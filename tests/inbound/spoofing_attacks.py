@@ -71,6 +71,10 @@ SPOOFS: tuple[Spoof, ...] = (
     Spoof("without a space", b"X-Identity-Subject:mallory", b"X-Subject:honest"),
     Spoof("with white space", b"X-Identity-Subject: \t mallory \t ", b"X-Subject: honest"),
     Spoof("empty", b"X-Identity-Subject:\r\nX-Identity-Name: mallory", b"X-Subject:"),
+    # framing, host and credentials, as CGI and WSGI would read them
+    named("Content_Length", "Content-Lengths"),
+    named("transfer_encoding", "transfer-encodings"),
+    named("Proxy_Authorization", "Proxy-Authorizations"),
     # other proxies'
     named("X-Forwarded-User", "X-Forwarded-Uses"),
     named("X-Forwarded-Email", "X-Forwarded-Emails"),
