@@ -13,6 +13,7 @@ from enum import Enum, auto
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[\t ]*;[\t\x20-\x7e\x80-\xff]*)?\r\n")
 _MOST_LINE = 512
 MOST_TRAILERS = 8192
+"""Of the fields of a trailer section, in bytes; the empty line is not counted."""
 
 
 class ChunkedInvalid(ValueError):
@@ -105,7 +106,7 @@ class Chunked:
             found = section.find(b"\r\n\r\n")
             stop = found + 4 if found >= 0 else -1
         if stop < 0:
-            if len(section) > MOST_TRAILERS:
+            if len(section) == MOST_TRAILERS + 4:
                 raise ChunkedInvalid("the trailer section is too long")
             self._held = section
             return len(data)
