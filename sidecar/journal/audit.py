@@ -53,9 +53,13 @@ class AuditLog:
             self.rotate(now)
         if not self._size:
             self._first, self._began = first_seq, now
-        self._torn = True
-        _write(self._fd, lines)
-        self._torn = False
+        try:
+            _write(self._fd, lines)
+        except OSError:
+            self._torn = True
+            with suppress(OSError):  # then it is tried again before the next append
+                self._cut()
+            raise
         self._size += len(lines)
         self.last_seq = last_seq
 

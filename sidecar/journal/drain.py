@@ -57,6 +57,11 @@ class Drain:
         """Move the reader on. In the thread that appends to the ring."""
         self.ring.advance(batch.position, batch.next_seq)
 
+    def all(self, now: float) -> None:
+        """Drain whatever is there, in this thread. Raise ``OSError``."""
+        while self.ring.unread:
+            self.settle(self.write(now))
+
     def _lines(self, raw: bytes, after: int) -> tuple[int, int, int, bytes]:
         """The whole records in *raw* numbered above *after*: bytes used, first and last number, their lines."""
         lines: list[bytes] = []

@@ -230,8 +230,7 @@ class Journal:
         self._strangers.sum_up()
         try:
             for drain in self._drains:
-                while drain.ring.unread:
-                    drain.settle(drain.write(self._clock()))
+                drain.all(self._clock())
         except OSError as error:
             self._fails(error)
         self._new_lines()

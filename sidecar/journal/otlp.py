@@ -7,6 +7,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from sidecar.journal.audit import seq_of
 from sidecar.journal.collector import Collector, Reasons, scope
 from sidecar.journal.follower import Undelivered
 
@@ -62,11 +63,18 @@ class _Records:
         from opentelemetry._logs import LogRecord, SeverityNumber
         from opentelemetry.sdk._logs import ReadableLogRecord
 
-        event: dict[str, Any] = json.loads(line)
+        try:
+            event: dict[str, Any] = json.loads(line)
+            time_ns = _nanoseconds(event["time"])
+        except (
+            ValueError,
+            KeyError,
+        ):  # the disk's doing, not ours: passed on as it is, so that it doesn't stop the rest
+            event, time_ns = {"seq": seq_of(line), "name": line.decode("latin-1")}, 0
         name = event.get("name", "")
         return ReadableLogRecord(
             LogRecord(
-                timestamp=_nanoseconds(event["time"]),
+                timestamp=time_ns,
                 context=_context(event.get("trace_id", ""), event.get("span_id", "")),
                 severity_number=SeverityNumber.INFO,
                 body=name,

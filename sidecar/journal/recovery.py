@@ -2,12 +2,13 @@
 
 import errno
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from sidecar.journal.audit import AuditLog
 from sidecar.journal.drain import Drain
-from sidecar.journal.ring import LEAST, PAGE, RECORD, Damaged, Record, Ring, whole
+from sidecar.journal.ring import LEAST, PAGE, RECORD, Damaged, Full, Record, Ring, whole
 
 _log = logging.getLogger("sidecar.journal")
 _BEGINS: Final = b'{"time_ns":'
@@ -25,12 +26,18 @@ def take_up(path: Path, size: int, log: AuditLog, now: float) -> tuple[Ring, Asi
     """The ring at *path*, of *size* bytes, with all that the process before has left in it. Raise ``OSError``."""
     capacity = max(LEAST, size // PAGE * PAGE)
     aside = None
+    if not path.exists() and _saved(path).exists():  # killed between two renames
+        _saved(path).rename(path)
     try:
         ring = Ring.open(path)
     except FileNotFoundError:
         ring = Ring.create(path, capacity)
     except Damaged as damage:
-        ring, aside = _salvage(path, capacity, log, damage)
+        ring, aside = _salvage(path, capacity, log, now)
+        _log.error(
+            "journal: %s was damaged (%s). %d events were saved from it; it is kept as %s",
+            path, damage, aside.recovered, aside.path,
+        )  # fmt: skip
     else:
         if ring.capacity != capacity:
             ring = _resize(ring, path, capacity, log, now)
@@ -42,8 +49,7 @@ def _resize(ring: Ring, path: Path, capacity: int, log: AuditLog, now: float) ->
     """A ring of another size, once the old one has been drained. Where that can't be, the old one goes on."""
     drain = Drain(ring, log)
     try:
-        while ring.unread:
-            drain.settle(drain.write(now))
+        drain.all(now)
         other = Ring.create(path, capacity, ring.next_seq)
     except OSError as error:
         _log.warning("journal: %s stays at %d bytes: %s", path, ring.capacity, error.strerror)
@@ -52,27 +58,37 @@ def _resize(ring: Ring, path: Path, capacity: int, log: AuditLog, now: float) ->
     return other
 
 
-def _salvage(path: Path, capacity: int, log: AuditLog, damage: Damaged) -> tuple[Ring, Aside]:
-    """A new ring with every whole event of the damaged one that the log doesn't have; the damaged file is set aside."""
+def _salvage(path: Path, capacity: int, log: AuditLog, now: float) -> tuple[Ring, Aside]:
+    """A new ring with every whole event of the damaged one that the log doesn't have; the damaged file is set aside.
+
+    The new ring is complete before it takes the old one's place. Raise ``OSError``.
+    """
     records = readable(path.read_bytes(), log.last_seq)
-    aside = _set_aside(path)
-    _log.error(
-        "journal: %s is damaged (%s). %d events were saved from it; the file is kept as %s",
-        path, damage, len(records), aside,
-    )  # fmt: skip
-    needed = sum(len(record.payload) + 24 for record in records)
+    aside = _aside(path)
     try:
-        ring = Ring.create(path, max(capacity, 2 * needed), log.last_seq + 1)
+        ring = Ring.create(_saved(path), capacity, log.last_seq + 1)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        aside.unlink()  # better a journal than the evidence of a broken one
-        _log.exception("journal: no space for a new ring; %s had to be deleted", aside)
-        ring = Ring.create(path, capacity, log.last_seq + 1)
+        path.unlink()  # better a journal than the evidence of a broken one
+        _log.warning("journal: there is no space for both, so %s had to be deleted", path)
+        ring = Ring.create(_saved(path), capacity, log.last_seq + 1)
+    drain = Drain(ring, log)
     for record in records:
         ring.number_from(record.seq)
-        ring.append(record.payload)
+        try:
+            ring.append(record.payload)
+        except Full:  # a smaller ring than the old one was
+            drain.all(now)
+            ring.append(record.payload)
+    with suppress(FileNotFoundError):
+        path.rename(aside)
+    _saved(path).rename(path)
     return ring, Aside(aside, len(records))
+
+
+def _saved(path: Path) -> Path:
+    return path.with_name(path.name + ".saved")
 
 
 def readable(memory: bytes, after: int) -> list[Record]:
@@ -87,14 +103,12 @@ def readable(memory: bytes, after: int) -> list[Record]:
     return [found[seq] for seq in sorted(found)]
 
 
-def _set_aside(path: Path) -> Path:
-    """Rename *path* to the next free ``….corrupt-N``; the oldest of those are deleted."""
-    others = sorted(path.parent.glob(path.name + ".corrupt-*"), key=_number)
-    aside = path.with_name(f"{path.name}.corrupt-{_number(others[-1]) + 1 if others else 1}")
-    path.rename(aside)
+def _aside(path: Path) -> Path:
+    """The next free ``….corrupt-N``; the oldest of those are deleted."""
+    others = sorted(path.parent.glob(path.name + ".corrupt-[0-9]*"), key=_number)
     for other in others[: 1 - _KEPT_ASIDE]:
         other.unlink()
-    return aside
+    return path.with_name(f"{path.name}.corrupt-{_number(others[-1]) + 1 if others else 1}")
 
 
 def _number(path: Path) -> int:
