@@ -6,13 +6,14 @@ WORKDIR /src
 COPY requirements/runtime.lock requirements/build.lock requirements/
 RUN python -m venv --without-pip /opt/sidecar \
  && python -m pip --python /opt/sidecar/bin/python install --no-compile --no-deps --only-binary=:all: --require-hashes -r requirements/runtime.lock \
- && python -m pip install --no-deps --only-binary=:all: --require-hashes -r requirements/build.lock
+ && python -m venv --without-pip /opt/build \
+ && python -m pip --python /opt/build/bin/python install --no-compile --no-deps --only-binary=:all: --require-hashes -r requirements/build.lock
 
 # After the locks, so that a change of the code fetches nothing. Bytecode that is never checked against its source loads
 # the same whatever happens to time stamps on the way.
 COPY pyproject.toml README.md LICENSE ./
 COPY sidecar sidecar
-RUN python -m pip wheel --no-deps --no-build-isolation --no-index --wheel-dir /wheels . \
+RUN python -m pip --python /opt/build/bin/python wheel --no-deps --no-build-isolation --no-index --wheel-dir /wheels . \
  && python -m pip --python /opt/sidecar/bin/python install --no-compile --no-deps --no-index /wheels/*.whl \
  && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/sidecar/lib
 
@@ -25,12 +26,12 @@ LABEL org.opencontainers.image.title="Agent Identity Sidecar" \
       org.opencontainers.image.version="${VERSION}"
 
 # The standard library comes without bytecode, and a read-only root file system can't keep any: each start would compile it anew.
-RUN groupadd --gid 65532 sidecar \
- && useradd --uid 65532 --gid 65532 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin sidecar \
+RUN echo 'sidecar:x:65532:' >>/etc/group \
+ && echo 'sidecar:x:65532:65532::/nonexistent:/usr/sbin/nologin' >>/etc/passwd \
  && install -d -o 65532 -g 65532 -m 0700 /var/lib/sidecar \
  && install -d -o 65532 -g 65532 -m 0750 /run/sidecar \
  && install -d /etc/sidecar \
- && python -m compileall -q -j 0 -x '/(site-packages|ensurepip|idlelib|pydoc_data|test|tkinter|turtledemo)/' "$(python -c 'import os; print(os.path.dirname(os.__file__))')"
+ && python -m compileall -q -j 0 -x '/(site-packages|ensurepip|idlelib|lib2to3|pydoc_data|tests?|tkinter|turtledemo)/' "$(python -c 'import os; print(os.path.dirname(os.__file__))')"
 COPY --from=build /opt/sidecar /opt/sidecar
 
 ENV PATH=/opt/sidecar/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1

@@ -13,7 +13,7 @@ INSTALL = $(PYTHON) requirements/install.py $(VENV)
 
 ARGS ?=
 WORKERS ?= auto
-PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
+PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadgroup
 COVERAGE = --cov --cov-report=term
 
 help:
