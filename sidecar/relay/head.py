@@ -79,9 +79,15 @@ class Shape(Generic[T]):
 def shape(names: tuple[bytes, ...], plan: Callable[[Mapping[bytes, tuple[int, ...]]], T]) -> Shape[T]:
     """Decide all that follows from *names* as they came."""
     at: dict[bytes, tuple[int, ...]] = {}
+    repeated: dict[bytes, list[int]] = {}
     for index, name in enumerate(names):
         lower = name.lower()
-        at[lower] = (*at.get(lower, ()), index)
+        if lower in at:
+            repeated.setdefault(lower, [*at[lower]]).append(index)
+        else:
+            at[lower] = (index,)
+    if repeated:  # gathered apart: a tuple that grows by one is copied as often, and a caller chooses how often
+        at |= {lower: tuple(indices) for lower, indices in repeated.items()}
     fault, reason = _fault(at)
 
     def only(name: bytes) -> int:

@@ -1,0 +1,487 @@
+"""Two gates, one reading: what is accepted, as what, and that no third reader sees it otherwise."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+import h11
+import pytest
+from httptools import HttpParserUpgrade, HttpRequestParser
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sidecar.errors import AmbiguousCredentials, BadRequest, Refusal
+from sidecar.relay.head import Answers, Head, Shapes, parse, shape, trailers
+from tests.fuzzing import examples
+
+
+def shapes(most: int = 1024) -> Shapes[int]:
+    return Shapes(len, most)
+
+
+def read(data: bytes) -> Head[int]:
+    return parse(data, shapes())
+
+
+def get(*lines: bytes, first: bytes = b"GET / HTTP/1.1") -> bytes:
+    return b"\r\n".join([first, b"Host: agent", *lines, b"", b""])
+
+
+# requests
+
+
+def test_a_head_is_read_into_its_parts() -> None:
+    head = read(get(b"Accept:  a, b ", b"X-Empty:", b"accept: c", first=b"GET /a/b;c?d=e?f HTTP/1.1"))
+    assert (head.method, head.target, head.path) == (b"GET", b"/a/b;c?d=e?f", b"/a/b;c")
+    assert head.lines == [b"Host: agent", b"Accept:  a, b ", b"X-Empty:", b"accept: c"]
+    assert (head.values(b"accept"), head.values(b"x-empty"), head.values(b"other")) == ([b"a, b", b"c"], [b""], [])
+    assert (head.minor, head.keep_alive, head.length, head.chunked) == (1, True, 0, False)
+    assert (head.websocket, head.expects, head.nominated) == (False, False, frozenset())
+    assert head.shape.plain
+    assert head.shape.plan == 3  # what the door made of the names: here, how many there are
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"M-SEARCH"])
+def test_a_method_is_passed_on(method: bytes) -> None:
+    assert read(get(first=method + b" / HTTP/1.1")).method == method
+
+
+@pytest.mark.parametrize("method", [b"CONNECT", b"TRACE", b"PRI", b"BREW", b"get", b"GET,", b"A" * 40])
+def test_a_method_is_refused(method: bytes) -> None:
+    with pytest.raises(BadRequest):
+        read(get(first=method + b" / HTTP/1.1"))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/",
+        b"//",
+        b"/a%2Fb",
+        b"/a%",
+        b"/a;b=c",
+        b"/?",
+        b"/a?b#".rstrip(b"#"),
+        b'/"<>\\^`{|}',
+        b"/http://a/",
+        b"/~!$&'()*+,",
+    ],
+)
+def test_a_target_passes_as_it_came(target: bytes) -> None:
+    assert read(get(first=b"GET " + target + b" HTTP/1.1")).target == target
+
+
+@pytest.mark.parametrize(
+    ("lines", "minor", "kept"),
+    [
+        ((), 1, True),
+        ((), 0, False),
+        ((b"Connection: close",), 1, False),
+        ((b"Connection: keep-alive",), 0, True),
+        ((b"Connection: Keep-Alive, Close",), 1, False),
+        ((b"Connection: x", b"connection:CLOSE"), 1, False),
+        ((b"Connection: ",), 1, True),
+        ((b"Connection: closed",), 1, True),
+    ],
+)
+def test_whether_the_connection_is_kept(lines: tuple[bytes, ...], minor: int, kept: bool) -> None:
+    assert read(get(*lines, first=b"GET / HTTP/1.%d" % minor)).keep_alive is kept
+
+
+def test_what_connection_names_is_for_one_connection() -> None:
+    head = read(get(b"Connection: X-One ,close,, keep-alive", b"Connection: x-two, Upgrade"))
+    assert head.nominated == {b"x-one", b"x-two"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "length", "chunked"),
+    [
+        ((b"Content-Length: 0",), 0, False),
+        ((b"Content-Length: 7",), 7, False),
+        ((b"content-length:007",), 7, False),
+        ((b"Content-Length: 999999999999999999",), 10**18 - 1, False),
+        ((b"Transfer-Encoding: chunked",), 0, True),
+        ((b"transfer-encoding:CHUNKED ",), 0, True),
+    ],
+)
+def test_a_body_is_announced_in_one_way(lines: tuple[bytes, ...], length: int, chunked: bool) -> None:
+    head = read(get(*lines, first=b"POST / HTTP/1.1"))
+    assert (head.length, head.chunked) == (length, chunked)
+
+
+def test_an_expectation_is_seen_and_means_nothing_in_the_old_version() -> None:
+    assert read(get(b"Expect: 100-Continue")).expects
+    assert not read(get(b"Expect: 100-continue", first=b"GET / HTTP/1.0")).expects
+    with pytest.raises(BadRequest, match="expectation"):
+        read(get(b"Expect: miracles"))
+
+
+WEBSOCKET = (
+    b"Connection: keep-alive, Upgrade",
+    b"Upgrade: WebSocket",
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    b"Sec-WebSocket-Version: 13",
+)
+
+
+def test_a_websocket_handshake_is_known_and_nothing_like_it_is() -> None:
+    assert read(get(*WEBSOCKET)).websocket
+    assert not read(get(*WEBSOCKET[1:])).websocket
+    with pytest.raises(BadRequest, match="handshake"):
+        read(get(*WEBSOCKET[:-1]))
+    with pytest.raises(BadRequest, match="handshake"):
+        read(get(*WEBSOCKET, first=b"PUT / HTTP/1.1"))
+
+
+@pytest.mark.parametrize(
+    "host", [b"a", b"a.example:80", b"a:", b"127.0.0.1:65535", b"[::1]", b"[::ffff:1.2.3.4]:8080", b"a_b", b"x" * 255]
+)
+def test_a_host_is_a_host(host: bytes) -> None:
+    head = read(b"GET / HTTP/1.1\r\nHost:" + host + b"\r\n\r\n")
+    assert head.value(head.shape.host) == host
+
+
+@pytest.mark.parametrize("host", [b"", b":80", b"a b", b"a,b", b"a/b", b"a@b", b"a:b", b"a:123456", b"[g]", b"x" * 256])
+def test_a_host_that_is_none_is_refused(host: bytes) -> None:
+    with pytest.raises(BadRequest, match="Host"):
+        read(b"GET / HTTP/1.1\r\nHost:" + host + b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("data", "refusal", "reason"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", BadRequest, "no Host"),
+        (b"GET / HTTP/1.1\r\nX: y\r\n\r\n", BadRequest, "no Host"),
+        (get(b"host: b"), BadRequest, "host appears more than once"),
+        (get(b"Content-Length: 1", b"content-length: 1"), BadRequest, "llhttp|content-length appears more"),
+        (get(b"Transfer-Encoding: chunked", b"Content-Length: 1"), BadRequest, "a length and chunks|llhttp"),
+        (get(b"Content-Length: 1x"), BadRequest, "llhttp|number of bytes"),
+        (get(b"Content-Length: 1" + b"0" * 18), BadRequest, "llhttp|number of bytes"),
+        (get(b"Transfer-Encoding: gzip"), BadRequest, "transfer coding|llhttp"),
+        (get(b"Transfer-Encoding: chunked", first=b"GET / HTTP/1.0"), BadRequest, "transfer coding|llhttp"),
+        (get(b"Authorization: a", b"authorization: b"), AmbiguousCredentials, "authorization appears more"),
+        (get(b"Proxy-Authorization: a", b"Proxy-Authorization: a"), AmbiguousCredentials, "proxy-authorization"),
+        (get(b"Connection: host"), BadRequest, "Connection names Host"),
+        (get(first=b"GET  / HTTP/1.1"), BadRequest, "request line"),
+        (get(b"X : y"), BadRequest, "header field"),
+        (get() + b"more", BadRequest, "header field|not well-formed"),
+        (b"", BadRequest, "request line"),
+    ],
+)
+def test_a_refusal_says_which_part_it_is_about(data: bytes, refusal: type[Refusal], reason: str) -> None:
+    with pytest.raises(refusal, match=reason) as caught:
+        read(data)
+    assert type(caught.value) is refusal
+
+
+def test_where_the_two_gates_disagree_the_head_is_refused() -> None:
+    """llhttp reads a lone CONNECT-like upgrade, or another body, where the grammar does not: nothing of it passes."""
+    upgrade = get(b"Connection: upgrade", b"Upgrade: h2c")
+    with pytest.raises(BadRequest):
+        read(upgrade)
+    with pytest.raises(BadRequest, match="llhttp refuses the head"):
+        read(get(first=b"PLAY / HTTP/1.1"))  # a method of RTSP
+
+
+# shapes
+
+
+def test_a_shape_says_where_the_framing_is() -> None:
+    made = shape((b"HOST", b"Content-Length", b"Connection", b"Expect", b"connection", b"Upgrade"), tuple)
+    assert (made.host, made.length, made.connection, made.expect, made.upgrade) == (0, 1, (2, 4), 3, 5)
+    assert (made.chunked, made.plain, made.fault) == (-1, False, None)
+    assert made.plan == (b"host", b"content-length", b"connection", b"expect", b"upgrade")
+
+
+def test_a_kept_shape_is_used_again_and_an_unkept_one_is_made_again() -> None:
+    kept, data = shapes(), get(b"Accept: a")
+    first = parse(data, kept).shape
+    assert parse(data, kept).shape is not first
+    kept.keep(first)
+    assert parse(data, kept).shape is first
+    assert parse(get(b"accept: a"), kept).shape is not first  # another spelling, another shape
+    kept.keep(parse(data, kept).shape)
+
+
+def test_the_shapes_that_are_kept_are_bounded_in_number_and_in_size() -> None:
+    kept = shapes(most=4)
+    made = [shape((b"Host", b"X-%d" % number), len) for number in range(6)]
+    for each in made:
+        kept.keep(each)
+    assert [kept.of(each.names) is each for each in made] == [False, False, True, True, True, True]
+    long = shape((b"Host", b"X" * Shapes.MOST_NAMES), len)
+    kept.keep(long)
+    assert kept.of(long.names) is not long
+
+
+def test_thousands_of_fields_of_one_name_are_read_in_linear_time() -> None:
+    names = (b"Host", *[b"a"] * 30_000)
+    assert len(shape(names, len).at[b"a"]) == 30_000  # would take some seconds if each made a longer copy
+
+
+# what anyone may send
+
+_VALID = [
+    get(),
+    get(first=b"GET /a?b HTTP/1.0"),
+    get(b"Authorization: Bearer a.b.c", b"Accept: */*", b"User-Agent: x y"),
+    get(b"Content-Length: 3", first=b"POST /upload HTTP/1.1"),
+    get(b"Transfer-Encoding: chunked", b"Trailer: x", first=b"PUT /upload HTTP/1.1"),
+    get(b"Connection: close, x-a", b"X-A: 1", b"Expect: 100-continue", b"Content-Length: 0", first=b"POST / HTTP/1.1"),
+    get(b"Connection: keep-alive", first=b"HEAD / HTTP/1.0"),
+    get(*WEBSOCKET),
+]
+_BYTES = (
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b"\x00",
+    b" ",
+    b"\t",
+    b":",
+    b",",
+    b"\x0b",
+    b"\x7f",
+    b"\x80",
+    b"0",
+    b"5",
+    b"-",
+    b"#",
+    b"?",
+)
+_LINES = (
+    *(b"Host: b\r\n", b"Content-Length: 5\r\n", b"Content-Length: 0\r\n", b"Transfer-Encoding: chunked\r\n"),
+    *(b"Transfer-Encoding: identity\r\n", b"Connection: upgrade\r\n", b"Upgrade: h2c\r\n", b"Connection: close\r\n"),
+    *(b"Expect: 100-continue\r\n", b"X_Identity_Subject: a\r\n", b" folded\r\n", b"GET / HTTP/1.1\r\n"),
+    *(b"chunked", b"HTTP/1.0", b"http://a"),
+)
+_PIECES = st.sampled_from(_BYTES + _LINES) | st.binary(min_size=1, max_size=3)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A valid head with a few places changed, and its end left where it was or not."""
+    data = draw(st.sampled_from(_VALID))
+    for _ in range(draw(st.integers(0, 4))):
+        at = draw(st.integers(0, len(data)))
+        gone = draw(st.sampled_from([0, 0, 1, 2, 8]))
+        data = data[:at] + draw(_PIECES | st.just(b"")) + data[at + gone :]
+    return data
+
+
+class _Llhttp:
+    def __init__(self, data: bytes) -> None:
+        self.fields: list[tuple[bytes, bytes]] = []
+        self.url = b""
+        parser = HttpRequestParser(self)
+        with suppress(HttpParserUpgrade):
+            parser.feed_data(data)
+        self.method = parser.get_method()
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields.append((name, value))
+
+
+def _fields(head: Head[int]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower(), head.value(index)) for index, name in enumerate(head.shape.names)]
+
+
+def _h11_agrees(head: Head[int], data: bytes) -> None:
+    """h11 sees the same request, and the same body in what follows."""
+    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
+    body = b"5\r\nhello\r\n0\r\n\r\n" if head.chunked else b"x" * min(head.length, 1000)
+    connection.receive_data(data + body + b"NEXT")
+    request = connection.next_event()
+    assert isinstance(request, h11.Request)
+    assert (request.method, request.target, request.http_version) == (head.method, head.target, b"1.%d" % head.minor)
+    assert list(request.headers) == _fields(head)
+    taken = b""
+    while isinstance(event := connection.next_event(), h11.Data):
+        taken += event.data
+    if head.length > 1000:
+        assert event is h11.NEED_DATA
+        return
+    assert isinstance(event, h11.EndOfMessage)
+    assert taken == (b"hello" if head.chunked else body)
+    assert connection.trailing_data[0] == b"NEXT"
+    if head.minor == 1 and not head.websocket:
+        assert (connection.their_state is h11.MUST_CLOSE) is not head.keep_alive
+
+
+@examples(500)
+@given(mutated() | st.binary(max_size=80).map(lambda noise: noise + b"\r\n\r\n"))
+@example(get(b"Transfer-Encoding: chunked", b"Content-Length: 5"))
+@example(b"GET / HTTP/1.1\nHost: a\n\n")
+def test_whatever_arrives_is_refused_or_read_as_llhttp_and_h11_read_it(data: bytes) -> None:
+    try:
+        head = read(data)
+    except (BadRequest, AmbiguousCredentials):
+        return
+    llhttp = _Llhttp(data)
+    assert (llhttp.method, llhttp.url) == (head.method, head.target)
+    assert [(name, value.rstrip(b" \t")) for name, value in llhttp.fields] == list(
+        zip(head.shape.names, [head.value(index) for index in range(len(head.lines))], strict=True)
+    )
+    _h11_agrees(head, data)
+
+
+@examples(200)
+@given(mutated())
+def test_a_kept_shape_and_a_new_one_give_the_same_head(data: bytes) -> None:
+    kept = shapes()
+    try:
+        first = parse(data, kept)
+    except Refusal:
+        return
+    kept.keep(first.shape)
+    second = parse(data, kept)
+    assert second.shape is first.shape
+    assert _slots(second) == _slots(first) == _slots(read(data))
+
+
+def _slots(head: Head[int]) -> Mapping[str, object]:
+    return {name: getattr(head, name) for name in Head.__slots__}
+
+
+# trailers
+
+
+def test_trailers_are_read_by_lower_case_name() -> None:
+    assert trailers(b"\r\n") == []
+    assert trailers(b"X-A: 1\r\nX-a:2\r\n\r\n") == [(b"x-a", b"X-A: 1"), (b"x-a", b"X-a:2")]
+    for bad in (
+        b"",
+        b"X: 1\r\n",
+        b"X : 1\r\n\r\n",
+        b"X: 1\n\r\n",
+        b"X: 1\r\n y\r\n\r\n",
+        b"X: \x00\r\n\r\n",
+        b"\r\n\r\n",
+    ):
+        with pytest.raises(ValueError, match="trailer section"):
+            trailers(bad)
+
+
+# answers
+
+
+def answers() -> Answers:
+    return Answers(lambda name: name == b"x-secret")
+
+
+def said(*lines: bytes, first: bytes = b"HTTP/1.1 200 OK") -> bytes:
+    return b"\r\n".join([first, *lines, b"", b""])
+
+
+def test_an_answer_is_read_and_its_framing_taken_out() -> None:
+    answer = answers().parse(
+        said(
+            b"Content-Type: a",
+            b"CONTENT-LENGTH: 5",
+            b"X-Secret: s",
+            b"Keep-Alive: x",
+            b"x-b:  c ",
+            first=b"HTTP/1.1 404 Not  Found",
+        )
+    )
+    assert (answer.status, answer.reason, answer.length, answer.chunked) == (404, b"Not  Found", 5, False)
+    assert list(answer.lines) == [b"Content-Type: a", b"x-b:  c "]
+    assert (answer.keep_alive, answer.upgrade) == (True, b"")
+
+
+@pytest.mark.parametrize("first", [b"HTTP/1.1 200", b"HTTP/1.1 200 ", b"HTTP/1.1 200 \xe4\t!", b"HTTP/1.1 999 x"])
+def test_a_reason_may_be_anything_or_absent(first: bytes) -> None:
+    assert answers().parse(said(first=first)).length == -1
+
+
+@pytest.mark.parametrize(
+    ("lines", "first", "kept"),
+    [
+        ((), b"HTTP/1.1 200 OK", True),
+        ((), b"HTTP/1.0 200 OK", False),
+        ((b"Connection: close",), b"HTTP/1.1 200 OK", False),
+        ((b"Connection: x", b"connection: CLOSE"), b"HTTP/1.1 200 OK", False),
+        ((b"Connection: Keep-Alive",), b"HTTP/1.0 200 OK", True),
+        ((b"Connection: keep-alive, close",), b"HTTP/1.0 200 OK", False),
+    ],
+)
+def test_whether_the_agents_connection_is_kept(lines: tuple[bytes, ...], first: bytes, kept: bool) -> None:
+    assert answers().parse(said(*lines, first=first)).keep_alive is kept
+
+
+def test_what_an_answers_connection_names_is_taken_out() -> None:
+    answer = answers().parse(said(b"Connection: x-a, Upgrade", b"X-A: 1", b"X-B: 2", b"Upgrade: WebSocket"))
+    assert list(answer.lines) == [b"X-B: 2"]
+    assert answer.upgrade == b"websocket"
+
+
+def test_equal_lengths_of_an_answer_are_one() -> None:
+    assert answers().parse(said(b"Content-Length: 5", b"content-length: 5")).length == 5
+
+
+def test_an_answer_in_chunks_is_known() -> None:
+    assert answers().parse(said(b"Transfer-Encoding: Chunked")).chunked
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\r\n\r\n",
+        said(first=b"HTTP/2.0 200 OK"),
+        said(first=b"HTTP/1.2 200 OK"),
+        said(first=b"HTTP/1.1 20 OK"),
+        said(first=b"HTTP/1.1 2000 OK"),
+        said(first=b"HTTP/1.1 099 OK"),
+        said(first=b"HTTP/1.1  200 OK"),
+        said(first=b"ICY 200 OK"),
+        said(first=b"HTTP/1.1 200 O\x00K"),
+        said(b"Content-Length: 5", b"Content-Length: 6"),
+        said(b"Content-Length: 5, 5"),
+        said(b"Content-Length: -5"),
+        said(b"Content-Length:"),
+        said(b"Content-Length: 5", b"Transfer-Encoding: chunked"),
+        said(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"),
+        said(b"Transfer-Encoding: gzip, chunked"),
+        said(b"Transfer-Encoding: identity"),
+        said(b"Transfer-Encoding: chunked", first=b"HTTP/1.0 200 OK"),
+        said(b"X : y"),
+        said(b"X: y", b" folded"),
+        said(b"X: y\rZ: w"),
+        said(b"X: y\nZ: w"),
+        said(b"X: \x00"),
+        said(b": y"),
+        said(b"no colon"),
+        said() + b"more",
+    ],
+)
+def test_an_answer_of_two_readings_is_none(data: bytes) -> None:
+    with pytest.raises(ValueError, match="response"):
+        answers().parse(data)
+
+
+def test_the_shapes_of_answers_are_bounded_too() -> None:
+    reader = answers()
+    for number in range(Answers.MOST + 10):
+        assert list(reader.parse(said(b"X-%d: a" % number, b"X-Secret: s")).lines) == [b"X-%d: a" % number]
+    long = b"x" * Shapes.MOST_NAMES
+    for _ in range(2):
+        assert list(reader.parse(said(b"X-" + long + b": a", b"X-Secret: s")).lines) == [b"X-" + long + b": a"]
+    assert list(reader.parse(said(b"X-Secret: s", b"X-1: b")).lines) == [b"X-1: b"]
+
+
+@examples(150)
+@given(st.binary(max_size=60).map(lambda noise: b"HTTP/1.1 200 OK\r\n" + noise + b"\r\n\r\n"))
+def test_an_answer_that_is_read_is_read_as_h11_reads_it(data: bytes) -> None:
+    try:
+        answer = answers().parse(data)
+    except ValueError:
+        return
+    connection = h11.Connection(h11.CLIENT)
+    connection.send(h11.Request(method="GET", target="/", headers=[("host", "a")]))
+    connection.receive_data(data)
+    event = connection.next_event()
+    assert isinstance(event, h11.Response)
+    assert {line.partition(b":")[0].lower() for line in answer.lines} <= {name for name, _ in event.headers}
