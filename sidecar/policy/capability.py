@@ -44,11 +44,9 @@ class Who:
         The text names what the configuration asks for, by key and, but for subjects, by value, and nothing that is the
         principal's.
         """
-        for says, value in self._parts(principal):
-            if value is None:
-                return f"{says}: it cannot be told"
+        for key, says, value in self._parts(principal):
             if not value:
-                return says
+                return f"{key}: {'it cannot be told' if value is None else says}"
         return None
 
     def groups_named(self) -> frozenset[str]:
@@ -62,26 +60,31 @@ class Who:
         return self.any_of + self.all_of + self.none_of
 
     def _value(self, principal: Principal | None) -> Truth:
-        return _all(value for _, value in self._parts(principal))
+        return _all(value for _, _, value in self._parts(principal))
 
-    def _parts(self, principal: Principal | None) -> Iterator[tuple[str, Truth]]:
-        """What is asked for, part by part, and whether it holds."""
+    def _parts(self, principal: Principal | None) -> Iterator[tuple[str, str, Truth]]:
+        """All that must hold: its key, what is said when it doesn't, and whether it does."""
         if self.principal:
-            yield "a principal is needed", principal is not None
+            yield "principal", "there is none", principal is not None
         for key in _SETS:
             named: frozenset[str] | None = getattr(self, key)
             if named is not None:
-                says = f"{key} is none of those named" if key == "subject" else f"{key}: {', '.join(sorted(named))}"
-                yield says, _holds(key, named, principal)
+                says = "those named" if key == "subject" else ", ".join(sorted(named))
+                yield key, f"none of {says}", _holds(key, named, principal)
         for path, values in self.claims.items():
-            yield f"claims: {path}", None if principal is None else claims.holds(principal.claims, path, values)
+            truth = None if principal is None else claims.holds(principal.claims, path, values)
+            yield f"claims.{path}", f"none of {', '.join(sorted(values))}", truth
+        yield from self._nested(principal)
+
+    def _nested(self, principal: Principal | None) -> Iterator[tuple[str, str, Truth]]:
         if self.any_of:
-            yield "any: none of them holds", _any(who._value(principal) for who in self.any_of)
+            yield "any", "none holds", _any(who._value(principal) for who in self.any_of)
         for index, who in enumerate(self.all_of):
-            yield f"all[{index}]: {who.unmet(principal)}", who._value(principal)
+            for key, says, truth in who._parts(principal):
+                yield f"all[{index}].{key}", says, truth
         for index, who in enumerate(self.none_of):
             value = who._value(principal)
-            yield f"not[{index}] holds", None if value is None else not value
+            yield f"not[{index}]", "it holds", None if value is None else not value
 
 
 def _holds(key: str, named: frozenset[str], principal: Principal | None) -> Truth:
