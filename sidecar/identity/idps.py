@@ -133,7 +133,7 @@ IDPS: Mapping[str, Idp] = {
         keys={"domain": TEXT, "audience": TEXTS, "claims": MAPPING},
         urls=("https://{domain}/",),
         # permissions (RBAC) is what was really granted; azp and client_id are the two token dialects.
-        claims=Claims(scopes=("scope", "permissions")),
+        claims=Claims(roles=("roles",), scopes=("scope", "permissions")),
         uses=marks.generic,
         kind=marks.auth0_kind,
         hints={"audience": "It is the API's identifier; without an audience in the request Auth0 issues opaque tokens"},
@@ -164,7 +164,7 @@ IDPS: Mapping[str, Idp] = {
         required=frozenset({"issuer"}),
         keys={"issuer": TEXT, "audience": TEXTS, "claims": MAPPING},
         urls=("{issuer}",),
-        claims=Claims(),
+        claims=Claims(roles=("roles",)),
         uses=marks.generic,
         kind=marks.generic_kind,
         check=places.oidc,

@@ -16,7 +16,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller proved by an issuer's signature. Only ``identity.token.verify`` makes one, so holding one is the proof."""
+    """A caller proved by an issuer's signature. Only ``identity.token.verify`` makes one: holding one is the proof."""
 
     issuer_url: str
     """The issuer's canonical URL: part of the key, where the configured name is not."""

@@ -96,8 +96,8 @@ def verify(token: Unverified, issuer: Issuer, key: Key, now: float) -> Principal
     if iss not in issuer.urls:
         raise IssuerUnknown("the token's iss is not its issuer's")
     jws.check(token.signed, key, issuer.algorithms)
-    _confined(key, issuer, token.claims)
     use = _use(token, issuer)
+    _confined(key, issuer, token.claims)
     _timely(token, issuer.leeway.total_seconds(), now)
     client = _client(token.claims, issuer, use)
     _audience(token.claims, issuer, client)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sidecar.errors import AudienceInvalid, ClaimMissing, IssuerUnknown, Refusal, SignatureInvalid
+from sidecar.errors import AudienceInvalid, ClaimMissing, IssuerUnknown, Refusal, SignatureInvalid, TokenKindInvalid
 from sidecar.identity import token as jwt
 from sidecar.identity.idps import Common, issuer
 from sidecar.identity.issuer import Issuer, by_url
@@ -317,3 +317,13 @@ def test_another_spelling_of_the_same_bytes_is_no_token(mint: Mint) -> None:
     for spelling in spellings.values():
         with pytest.raises(Refusal):
             admit(mint, b".".join((head, payload, spelling)))
+
+
+def test_roles_are_read_where_nothing_else_is_mapped(mint: Mint) -> None:
+    assert admit(mint, mint.token(roles=["planner"])).roles == {"planner"}
+    assert admit(mint, mint.token(roles="Travel Planner")).roles == {"Travel Planner"}
+
+
+def test_an_id_token_without_a_tenant_is_refused_for_what_it_is(mint: Mint) -> None:
+    with pytest.raises(TokenKindInvalid):
+        admit(mint, mint.entra(scp=MISSING, azp=MISSING, tid=MISSING), "entra")
