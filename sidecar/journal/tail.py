@@ -5,6 +5,7 @@ back and repeated, and after a restart. The offset in the open file only says wh
 """
 
 import os
+import time
 from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Final
 from sidecar.journal.audit import last_seq, older, seq_in_name, seq_of
 
 _CHUNK: Final = 1 << 18
-_TRIES: Final = 3
+_TRIES: Final = 20
+_GAP: Final = 0.005  # seconds, in which a rotation is over
 
 
 class Tail:
@@ -45,6 +47,7 @@ class Tail:
                 tries += 1
                 if tries == _TRIES:
                     raise
+                time.sleep(_GAP)
 
     def advance(self, lines: list[bytes]) -> None:
         """*lines*, which ``read`` gave, have been delivered. Raise ``OSError`` where the cursor can't be kept."""
