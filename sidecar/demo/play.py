@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 from shutil import which
 
@@ -15,15 +15,18 @@ from sidecar.demo.terminal import Terminal
 INTERRUPTED = 130
 
 
-async def play(terminal: Terminal, *, once: bool) -> int:
-    """0 when every step held, 1 when one didn't, 130 when it was ended before the story was told."""
+async def play(terminal: Terminal, *, once: bool, clock: Callable[[], float]) -> int:
+    """0 when every step held, 1 when one didn't, 130 when it was ended before the story was told.
+
+    *clock* is the issuer's, in epoch seconds; the sidecar has its own.
+    """
     _end_on_signals()
     outcome = INTERRUPTED
     try:
-        async with staged(time.time) as stage:  # noqa: TID251 - the demo's issuer is a server of its own, with its own clock
+        async with staged(clock) as stage:
             held = await Story(stage, terminal).tell()
             outcome = 0 if held else 1
-            _sum_up(terminal)
+            terminal.verdict()
             if not once:
                 _invite(stage, terminal)
                 await asyncio.Event().wait()
@@ -39,16 +42,6 @@ def _end_on_signals() -> None:
         raise RuntimeError("play runs in a task")
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, playing.cancel)
-
-
-def _sum_up(terminal: Terminal) -> None:
-    terminal.gap()
-    terminal.rule()
-    if terminal.failed:
-        terminal.step(f"{terminal.failed} of {terminal.failed + terminal.held} steps did not hold", False)
-    else:
-        terminal.step(f"every step held: {terminal.held} of {terminal.held}", True)
-    terminal.gap()
 
 
 def _command() -> str:

@@ -71,14 +71,26 @@ class Terminal:
 
     def step(self, claim: str, holds: bool, found: object = "") -> None:
         """A claim that was checked; when it doesn't hold, *found* says what was there instead."""
+        self._mark(claim, holds)
+        self.held += holds
+        self.failed += not holds
+        if not holds and str(found):
+            self._indented(textwrap.wrap(f"instead: {found}", WIDTH - 8))
+
+    def verdict(self) -> None:
+        """What all steps come to."""
+        told = self.held + self.failed
+        self.gap()
+        self.rule()
+        if self.failed:
+            self._mark(f"{self.failed} of {told} steps did not hold", holds=False)
+        else:
+            self._mark(f"every step held: {told} of {told}", holds=True)
+        self.gap()
+
+    def _mark(self, claim: str, holds: bool) -> None:
         mark, colour = ("held", "green") if holds else ("failed", "red")
         self._line(f"{_INDENT}{self._styled(self._marks[mark], colour)} {claim}")
-        if holds:
-            self.held += 1
-            return
-        self.failed += 1
-        if str(found):
-            self._indented(textwrap.wrap(f"instead: {found}", WIDTH - 8))
 
     def _indented(self, lines: Iterable[str]) -> None:
         for line in lines:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +37,6 @@ def shell(script: str, cwd: Path, environ: dict[str, str]) -> subprocess.Complet
 
 
 def test_every_step_of_the_story_holds_and_nothing_is_left(environ: dict[str, str], scratch: Path) -> None:
-    begun = time.monotonic()
     done = shell(f"{sys.executable} -m sidecar demo --once", scratch, environ)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "✗" not in done.stdout
@@ -47,19 +45,19 @@ def test_every_step_of_the_story_holds_and_nothing_is_left(environ: dict[str, st
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert done.stderr == ""
     assert [*scratch.iterdir()] == []
-    assert time.monotonic() - begun < 15
-
-
-def test_no_credential_is_shown(environ: dict[str, str], scratch: Path) -> None:
-    done = shell(f"{sys.executable} -m sidecar demo --once", scratch, environ)
-    shown = done.stdout + done.stderr
-    assert not re.search(r"eyJ[\w-]{10,}", shown)
-    assert not re.search(r"ih_[\w-]{10,}", shown)
+    assert not re.search(r"(eyJ|ih_)[\w-]{10,}", done.stdout), "a credential is shown"
 
 
 def test_who_reads_only_its_beginning_is_no_error(environ: dict[str, str], scratch: Path) -> None:
     done = shell(f"{sys.executable} -m sidecar demo --once | head -n 1", scratch, environ)
     assert (done.stdout.count("\n"), done.stderr) == (1, "")
+    assert [*scratch.iterdir()] == []
+
+
+def test_a_sidecar_that_cannot_start_is_said_in_words(environ: dict[str, str], scratch: Path) -> None:
+    done = shell(f"ulimit -f 64; {sys.executable} -m sidecar demo --once", scratch, environ)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "✗ the sidecar starts" in done.stdout
     assert [*scratch.iterdir()] == []
 
 
