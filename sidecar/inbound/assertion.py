@@ -9,7 +9,8 @@ from sidecar.wire.strict import base64url_encode
 
 SECONDS = 300
 """How long an assertion is good."""
-_MOST_LISTS = 2048
+_MOST = 2048
+"""Of what is said of the principal, in bytes of JSON: as a header line it stands beside the others."""
 _ORDER_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
@@ -38,8 +39,7 @@ class Signer:
         return {"keys": [{**public, "kid": self._kid, "use": "sig", "alg": "ES256"}]}
 
     def sign(self, principal: Principal) -> str:
-        """Good for ``SECONDS`` from now. Lists that are too long for a header are left out and named in
-        ``truncated``."""
+        """Good for ``SECONDS`` from now. What is too long for a header is left out and named in ``truncated``."""
         from jwcrypto.jwt import JWT
 
         now = int(self._clock())
@@ -58,21 +58,22 @@ class Signer:
 
 
 def _described(principal: Principal) -> dict[str, Any]:
-    described: dict[str, Any] = {
-        "issuer": principal.issuer_url,
-        "subject": principal.subject,
-        "kind": principal.kind.value,
-    }
-    described |= {"tenant": principal.tenant} if principal.tenant else {}
-    described |= {"client": principal.client} if principal.client else {}
-    truncated = []
-    for name, several in (("scopes", principal.scopes), ("roles", principal.roles), ("groups", principal.groups)):
-        if several and len(json.dumps(sorted(several))) > _MOST_LISTS:
-            truncated.append(name)
-        elif several:
-            described[name] = sorted(several)
+    described: dict[str, Any] = {"issuer": principal.issuer_url, "kind": principal.kind.value}
     if principal.groups is None:
         described["groups_unknown"] = True
+    truncated = []
+    for name, value in (
+        ("subject", principal.subject),
+        ("tenant", principal.tenant),
+        ("client", principal.client),
+        ("scopes", sorted(principal.scopes)),
+        ("roles", sorted(principal.roles)),
+        ("groups", sorted(principal.groups or ())),
+    ):
+        if value and len(json.dumps({**described, name: value})) > _MOST:
+            truncated.append(name)
+        elif value:
+            described[name] = value
     if truncated:
         described["truncated"] = truncated
     return described
