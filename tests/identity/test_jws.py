@@ -178,6 +178,36 @@ def test_what_cannot_be_read_is_said_without_quoting_it() -> None:
     assert "hunter2" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ({"alg": "RS256", "crit": ["exp"], "exp": 1}, "crit"),
+        ({"alg": "RS256", "crit": []}, "crit"),
+        ({"alg": "RS256", "b64": False}, "b64"),
+        ({"alg": "RS256", "b64": "true"}, "b64"),
+        ({}, "no alg"),
+        ({"alg": None}, "no alg"),
+        ({"alg": ["RS256"]}, "no alg"),
+        ({"alg": "RS256", "typ": 1}, "typ"),
+        ({"alg": "RS256", "kid": None}, "kid"),
+    ],
+)
+def test_a_header_is_honoured_in_full_or_the_token_is_refused(header: dict[str, Any], reason: str) -> None:
+    with pytest.raises(TokenMalformed, match=reason):
+        jws.read(base64url_encode(json.dumps(header).encode()) + b".e30.AA")
+
+
+@pytest.mark.parametrize("header", [{"alg": "x"}, {"alg": "x", "b64": True}, {"alg": "x", "typ": "", "kid": ""}])
+def test_a_header_without_demands_is_read(header: dict[str, Any]) -> None:
+    assert jws.read(base64url_encode(json.dumps(header).encode()) + b".e30.AA").header == header
+
+
+def test_an_encrypted_token_is_explained() -> None:
+    with pytest.raises(TokenMalformed) as refused:
+        jws.read(b"eyJhbGciOiJSU0EtT0FFUCJ9.AA.AA.AA.AA")
+    assert "encrypted" in refused.value.detail
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(token: bytes) -> None:
     try:
