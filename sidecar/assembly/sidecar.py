@@ -116,7 +116,7 @@ class Sidecar:
             if isinstance(listener.endpoint, Unix):
                 listener.endpoint.path.unlink(missing_ok=True)
         self._house.agent.close()
-        for own in self._owns:
+        for own in [*self._owns, *([self._house.own] if self._house.own else [])]:
             await own.close()
         for task in [*self._background, *([self._keeping] if self._keeping else [])]:
             task.cancel()
@@ -154,7 +154,7 @@ class Sidecar:
         except OSError as error:
             raise Unstartable(
                 f"{name} can't listen on {endpoint}: {error.strerror or error}\n"
-                f"    free that address, or set another one: {name}.listen"
+                f"    free that address, or set another one: {'state.dir' if name == 'control' else f'{name}.listen'}"
             ) from error
         self.listeners[name] = Listener(name, where, relay, secure=tls is not None)
 

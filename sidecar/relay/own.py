@@ -1,6 +1,7 @@
 """What the sidecar itself answers: aiohttp applications that get their connections in memory."""
 
 import asyncio
+import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -30,8 +31,8 @@ class Own:
     async def _server(self) -> Callable[[], asyncio.Protocol]:
         async with self._starting:
             if self._runner is None:
-                from aiohttp import web
-
+                # In a thread: 100 ms of importing at the first probe must not hold up everyone's streams.
+                web = await asyncio.to_thread(importlib.import_module, "aiohttp.web")
                 runner = web.AppRunner(self._make(), access_log=None, handle_signals=False)
                 await runner.setup()
                 self._runner = runner

@@ -1,7 +1,7 @@
 """A listener and everything that its connections share: the door, limits, time limits, counters."""
 
 import asyncio
-import contextlib
+import errno
 import logging
 import os
 import socket
@@ -22,6 +22,8 @@ from sidecar.wire.endpoint import Endpoint, Tcp, Unix
 log = logging.getLogger(__name__)
 
 _BACKLOG = 1024
+_LONGEST_PATH = 107
+"""Bytes of ``sun_path`` without its NUL (unix(7))."""
 _EVICTED = 64
 
 
@@ -197,16 +199,21 @@ class Relay:
 
 def _unix(endpoint: Unix, mode: int) -> socket.socket:
     """A bound unix socket, in place of one that a dead process left; a living one is an ``OSError``."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    with contextlib.closing(probe):
+    path = str(endpoint.path)
+    if len(os.fsencode(path)) > _LONGEST_PATH:
+        raise OSError(errno.ENAMETOOLONG, f"a unix socket's path has at most {_LONGEST_PATH} bytes")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
-            probe.connect(str(endpoint.path))
+            probe.connect(path)
         except OSError:
             endpoint.path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     masked = os.umask(0o777 & ~mode)
     try:
-        listener.bind(str(endpoint.path))
+        listener.bind(path)
+    except OSError:
+        listener.close()
+        raise
     finally:
         os.umask(masked)
     return listener
