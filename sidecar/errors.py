@@ -1,7 +1,8 @@
 """The catalogue of refusals: a stable ``code``, a ``status``, a public ``title`` and what to do next (RFC 9457).
 
-A refusal carries three texts. ``title`` and ``mend`` go to whoever asked, so neither ever quotes what they sent. ``reason`` goes to
-the record and the log alone: it says which condition failed, and it too never holds a token, a handle or a secret.
+A refusal carries three texts. ``title`` and ``mend`` go to whoever asked, so neither ever quotes what they sent.
+``reason`` goes to the record and the log alone: it says which condition failed, and it too never holds a token, a
+handle or a secret.
 """
 
 from typing import ClassVar
@@ -62,7 +63,7 @@ class TokenMissing(Unauthenticated):
 class TokenMalformed(Unauthenticated):
     code = "token_malformed"
     title = "The bearer token is not a JWT that can be read."
-    mend = "Send a signed JWT access token. Opaque tokens are not accepted: ask the issuer for a JWT, usually by naming an audience."
+    mend = "Send a signed JWT. Opaque tokens are not accepted: ask the issuer for a JWT, usually by naming an audience."
 
 
 class TokenExpired(Unauthenticated):

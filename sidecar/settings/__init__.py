@@ -23,6 +23,6 @@ def load(path: Path, environ: Mapping[str, str], *, strict: bool = True) -> Sett
 
 def schema() -> dict[str, Any]:
     """The configuration's JSON Schema (draft 2020-12), for editors."""
-    from sidecar.settings.schema import document
+    from sidecar.settings.json_schema import document
 
     return document()

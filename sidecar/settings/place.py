@@ -116,6 +116,8 @@ class _Builder:
         if isinstance(next(self._events), yaml.StreamEndEvent):
             return Table(1, {})
         node = self._node(next(self._events), "", 0)
+        if node == Scalar(node.line, "", "null"):
+            node = Table(1, {})
         next(self._events)  # the document's end
         after = next(self._events)
         if not isinstance(after, yaml.StreamEndEvent):
@@ -171,7 +173,7 @@ class _Builder:
                 continue
             if key.kind != "string":
                 # YAML 1.1: no and on are booleans, 1 is a number.
-                self._report(below, key.line, f"is a key that YAML reads as a {key.kind}", "Put the key in quotes.")
+                self._report(below, key.line, f"is a key that YAML reads as {article(key.kind)}", "Put the key in quotes.")
             if name in entries:
                 self._report(
                     below,
@@ -191,6 +193,10 @@ class _Builder:
                 f"holds more than {MOST_VALUES} values, aliased ones counted each time",
                 "Write less, or alias less.",
             )
+
+
+def article(kind: str) -> str:
+    return f"an {kind}" if kind == "integer" else f"a {kind}"
 
 
 def _line(event: Any) -> int:

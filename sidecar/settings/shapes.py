@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sidecar.settings.place import Node, Scalar, Table
+from sidecar.settings.place import Node, Scalar, Table, article
 from sidecar.settings.problem import Absent, Misfit, nearest, quoted
 from sidecar.settings.reading import At, elsewhere, fetched
 
@@ -237,9 +237,8 @@ def unfit(shape: Shape, node: Node, *, shown: bool = True) -> Misfit:
     text = quoted(node.text) if shown else "what is given"
     if node.kind in ("string", "merge"):
         return Misfit(f"{text} is not {shape.words}", _like(shape))
-    article = "an" if node.kind == "integer" else "a"
     mend = "If it is meant as text, put it in quotes." if isinstance(shape, Text) else _like(shape)
-    return Misfit(f"{text} is to YAML {article} {node.kind}, not {shape.words}", mend)
+    return Misfit(f"{text} is to YAML {article(node.kind)}, not {shape.words}", mend)
 
 
 def _like(shape: Shape) -> str:

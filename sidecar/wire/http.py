@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 
 class Unreachable(Exception):
-    """No usable HTTP answer came: name resolution, connection, TLS, time or size. The text says which, without secrets."""
+    """No usable HTTP answer came: name resolution, connection, TLS, time or size. The text says which, without
+    secrets."""
 
 
 @dataclass(frozen=True, slots=True)

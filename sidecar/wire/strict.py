@@ -10,7 +10,8 @@ MOST_DEPTH = 32
 
 
 def base64url(text: bytes) -> bytes:
-    """Decode unpadded base64url (RFC 7515, section 2). Raise ``ValueError`` for padding, other alphabets and non-zero trailing bits."""
+    """Decode unpadded base64url (RFC 7515, section 2). Raise ``ValueError`` for padding, other alphabets and non-zero
+    trailing bits."""
     if not _BASE64URL.fullmatch(text) or len(text) % 4 == 1:
         raise ValueError("not unpadded base64url")
     decoded = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
@@ -24,7 +25,8 @@ def base64url_encode(data: bytes) -> bytes:
 
 
 def json_object(text: bytes, most_depth: int = MOST_DEPTH) -> dict[str, Any]:
-    """Read one JSON object (RFC 8259, UTF-8). Raise ``ValueError`` for a repeated member, NaN, depth above *most_depth*, or another type."""
+    """Read one JSON object (RFC 8259, UTF-8). Raise ``ValueError`` for a repeated member, NaN, depth above
+    *most_depth*, or another type."""
     if _depth(text) > most_depth:
         raise ValueError(f"JSON deeper than {most_depth} levels")
     try:

@@ -2,8 +2,8 @@
 
 ``traceparent`` is ``version-traceid-parentid-flags`` in lower-case hex. Version ``ff`` and ids of zeros only are no
 trace; a version above ``00`` is read by its first four fields, and what follows them must begin with ``-``. What goes
-on is always version ``00``. A ``tracestate`` belongs to its ``traceparent``: where a trace begins anew, it is dropped.
-Everything here is bytes in, bytes out, as on the wire.
+on is always version ``00``. A ``tracestate`` belongs to its ``traceparent``: where a trace begins anew, it is
+dropped. Everything here is bytes in, bytes out, as on the wire.
 
 Sources: W3C Trace Context, sections 3.2 and 3.3; W3C Baggage, section 3.3; OpenTelemetry's ``TraceIdRatioBased``.
 """
