@@ -103,6 +103,7 @@ class Invocations:
         dead = [each for each in self._alive.values() if doomed(each.principal)]
         for invocation in dead:
             self._forget(invocation)
+        self._lingering = deque(each for each in self._lingering if each.key in self._alive)
         return len(dead)
 
     def sweep(self) -> None:

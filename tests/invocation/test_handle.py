@@ -1,0 +1,42 @@
+"""Handles: 256 random bits each, drawn in batches, kept as a hash."""
+
+import base64
+import hashlib
+import re
+
+import pytest
+
+from sidecar.invocation.handle import PREFIX, Handles, digest
+
+
+class Random:
+    """A source that counts what is drawn from it and never repeats itself."""
+
+    def __init__(self) -> None:
+        self.drawn: list[int] = []
+
+    def __call__(self, size: int) -> bytes:
+        self.drawn.append(size)
+        return b"".join(hashlib.sha256(b"%d %d" % (len(self.drawn), number)).digest() for number in range(size // 32))
+
+
+def test_a_handle_is_the_prefix_and_256_bits_in_base64url() -> None:
+    random = Random()
+    handle = Handles(random, batch=2).make()
+    assert re.fullmatch(rb"ih_[A-Za-z0-9_-]{43}", handle)
+    bits = base64.urlsafe_b64decode(handle.removeprefix(PREFIX) + b"=")
+    assert bits == hashlib.sha256(b"1 0").digest()
+
+
+@pytest.mark.parametrize("batch", [1, 2, 64])
+def test_no_two_handles_share_a_bit_that_was_drawn(batch: int) -> None:
+    random = Random()
+    handles = Handles(random, batch)
+    made = {handles.make() for _ in range(3 * batch)}
+    assert len(made) == 3 * batch
+    assert random.drawn == [32 * batch] * 3  # a system call for each batch alone
+
+
+def test_what_is_kept_does_not_yield_the_handle() -> None:
+    handle = Handles(Random()).make()
+    assert digest(handle) == hashlib.sha256(handle).digest()
