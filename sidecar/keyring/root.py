@@ -1,7 +1,6 @@
 """The one root key of a sidecar: all else that is keyed is derived from it, so a fleet that shares it agrees."""
 
 import base64
-import binascii
 import os
 from pathlib import Path
 
@@ -44,8 +43,8 @@ def given(key: Secret) -> Root:
         )
     try:
         return Root(base64.b64decode(text, validate=True))
-    except binascii.Error as error:
-        raise KeyUnusable("the state key is not base64; give 32 random bytes, base64-encoded") from error
+    except ValueError:  # whose own text and arguments may hold the key
+        raise KeyUnusable("the state key is not base64; give 32 random bytes, base64-encoded") from None
 
 
 def kept(directory: Path) -> Root:
@@ -57,7 +56,7 @@ def kept(directory: Path) -> Root:
     except FileExistsError:
         if path.stat().st_mode & 0o077:
             raise KeyUnusable(f"{path} can be read by others; run  chmod 600 {path}") from None
-        return given(Secret(path.read_text().strip()))
+        return given(Secret(path.read_text(errors="replace").strip()))
     key = os.urandom(BYTES)
     with os.fdopen(descriptor, "wb") as file:
         file.write(base64.b64encode(key) + b"\n")
