@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "requirements"
 BUILD = "build"  # what builds the project itself; part of every environment
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
-SEEN = ("Collecting ", "Requirement already satisfied: ")  # how pip's lines on one package begin
+SEEN = ("Collecting ", "Processing ", "Requirement already satisfied: ")  # how pip's lines on one package begin
 PROGRESS = 20  # packages between two lines
 
 
