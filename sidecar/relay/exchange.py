@@ -99,8 +99,9 @@ class Exchange:
             framing = b"Content-Length: %d\r\n\r\n" % head.length
         else:
             framing = b"\r\n"
-        upstream.transport.write(self._passage.head + framing + self._pending)
-        self._pending = b""
+        pending, self._pending = self._pending, b""
+        self._caller.pause(False)  # what was held back for want of an upstream; a full one pauses again
+        upstream.transport.write(self._passage.head + framing + pending)
 
     def from_caller(self, data: bytes) -> bytes:
         """Pass a piece of the request's body on; return what stands behind the request."""
