@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 NAME: Final = "agent-identity-sidecar"
 _SECONDS: Final = 10  # for one export, the exporter's own retries included
+_LOGGERS: Final = (
+    "opentelemetry.exporter.otlp.proto.http._log_exporter",
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+    "opentelemetry.exporter.otlp.proto.grpc.exporter",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,8 @@ class Collector:
         import requests
 
         session = requests.Session()
+        session.trust_env = False  # else REQUESTS_CA_BUNDLE comes before the file that the configuration names
+        session.proxies.update(requests.utils.get_environ_proxies(self.url))
         session.hooks["response"].append(_refuse_redirect)
         return {
             "endpoint": self.url.rstrip("/") + path,
@@ -97,38 +104,37 @@ def scope() -> "InstrumentationScope":
 def _refuse_redirect(response: Any, *_: object, **__: object) -> None:
     """The exporter takes a redirect for success, and what was sent would be lost."""
     if 300 <= response.status_code < 400:
+        response.close()
         raise OSError(f"it answered {response.status_code}, and a redirect is not followed")
 
 
 class Reasons(logging.Handler):
-    """The exporters' last words, by thread."""
+    """What exporters say went wrong, by thread."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self._last: dict[int, tuple[str, str]] = {}
-        """A transient error, whose text says what happened, and the final one."""
+        self._said: dict[int, list[str]] = {}
 
     @classmethod
     def listen(cls) -> "Reasons":
-        """The handler of the exporters' loggers, put in place at the first call."""
+        """The handler of the exporters' loggers, to which this thread's has said nothing yet."""
         logger = logging.getLogger("opentelemetry.exporter.otlp")
         found = next((handler for handler in logger.handlers if isinstance(handler, cls)), None)
         if found is None:
             found = cls()
             logger.addHandler(found)
             logger.propagate = False
+        for name in _LOGGERS:  # they don't repeat themselves for 20 seconds, also when that is another outage
+            logging.getLogger(name).filters.clear()
+        found._said.pop(threading.get_ident(), None)
         return found
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep *record*'s text."""
-        transient, final = self._last.get(record.thread or 0, ("", ""))
-        if record.levelno == logging.WARNING:
-            transient = record.getMessage()
-        else:
-            final = record.getMessage()
-        self._last[record.thread or 0] = transient, final
+        """Keep *record*'s text: the first says what happened, the last what became of it."""
+        said = self._said.setdefault(record.thread or 0, [])
+        del said[1:]
+        said.append(record.getMessage().removesuffix("."))
 
     def take(self) -> str:
-        """What this thread's exporter said last."""
-        texts = self._last.pop(threading.get_ident(), ("", ""))
-        return "; ".join(filter(None, reversed(texts))) or "no reason was given"
+        """What this thread's exporter said since this was last asked."""
+        return "; ".join(self._said.pop(threading.get_ident(), ["no reason was given"]))

@@ -35,6 +35,9 @@ class Destination(Protocol):
     def abort(self) -> None:
         """Let a ``deliver`` that waits fail soon. Any thread."""
 
+    def close(self) -> None:
+        """Nothing more is delivered."""
+
 
 class Follower:
     """One destination's thread."""
@@ -90,6 +93,7 @@ class Follower:
             else:
                 self._stop.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
+        self._destination.close()
         for tail in self._tails:
             tail.close()
 

@@ -36,10 +36,10 @@ class LogRecords:
 
         if self._aborted:
             raise Undelivered("the sidecar stops")
-        reasons = Reasons.listen()
         if self._exporter is None:
             self._exporter = self._collector.log_exporter()
             self._records = _Records(self._collector)
+        reasons = Reasons.listen()
         result = self._exporter.export([self._records.read(log, line) for line in lines])
         if result is not LogRecordExportResult.SUCCESS:
             self.most = max(1, self.most // 2)
@@ -48,6 +48,13 @@ class LogRecords:
 
     def abort(self) -> None:
         self._aborted = True
+        self._shut_down()
+
+    def close(self) -> None:
+        if not self._aborted:
+            self._shut_down()
+
+    def _shut_down(self) -> None:
         if self._exporter is not None:
             self._exporter.shutdown()  # type: ignore[no-untyped-call]  # declared without types
 
@@ -60,30 +67,26 @@ class _Records:
         self._scope = scope()
 
     def read(self, log: str, line: bytes) -> "ReadableLogRecord":
+        """*line* as a record; one that the disk has spoilt as its text, so that it doesn't stop the rest."""
         from opentelemetry._logs import LogRecord, SeverityNumber
         from opentelemetry.sdk._logs import ReadableLogRecord
 
+        uid = f"{log}-{seq_of(line)}"
         try:
-            event: dict[str, Any] = json.loads(line)
-            time_ns = _nanoseconds(event["time"])
-        except (
-            ValueError,
-            KeyError,
-        ):  # the disk's doing, not ours: passed on as it is, so that it doesn't stop the rest
-            event, time_ns = {"seq": seq_of(line), "name": line.decode("latin-1")}, 0
-        name = event.get("name", "")
-        return ReadableLogRecord(
-            LogRecord(
-                timestamp=time_ns,
-                context=_context(event.get("trace_id", ""), event.get("span_id", "")),
+            event = json.loads(line)
+            name = event["name"]
+            record = LogRecord(
+                timestamp=_nanoseconds(event["time"]),
+                context=_context(event["trace_id"], event["span_id"]),
                 severity_number=SeverityNumber.INFO,
                 body=name,
-                attributes={**event.get("attributes", {}), "log.record.uid": f"{log}-{event['seq']}"},
+                attributes={**event["attributes"], "log.record.uid": uid},
                 event_name=name,
-            ),
-            resource=self._resource,
-            instrumentation_scope=self._scope,
-        )
+            )
+        except (ValueError, KeyError, TypeError):
+            text = line.decode("latin-1")
+            record = LogRecord(severity_number=SeverityNumber.ERROR, body=text, attributes={"log.record.uid": uid})
+        return ReadableLogRecord(record, resource=self._resource, instrumentation_scope=self._scope)
 
 
 def _nanoseconds(time: str) -> int:

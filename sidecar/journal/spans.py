@@ -78,6 +78,14 @@ class Spans:
             self._thread.join(_EVERY)
 
     def _run(self) -> None:
+        try:
+            self._export_all()
+        finally:
+            if self._exporter is not None:
+                self._exporter.shutdown()
+
+    def _export_all(self) -> None:
+        """Export until told to stop, and then what is left."""
         self._stop.wait(self._settle)
         batch: list[Ended] = []
         pause = _EVERY
@@ -103,10 +111,10 @@ class Spans:
         """Send *batch*; whether it was taken. A failure is said once, until it works again."""
         from opentelemetry.sdk.trace.export import SpanExportResult
 
-        reasons = Reasons.listen()
         if self._exporter is None:
             self._exporter = self._collector.span_exporter()
             self._make = _Make(self._collector.resource())
+        reasons = Reasons.listen()
         if self._exporter.export([self._make.span(ended) for ended in batch]) is not SpanExportResult.SUCCESS:
             why = reasons.take()
             if self.failure is None:

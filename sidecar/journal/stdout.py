@@ -34,3 +34,6 @@ class Stdout:
 
     def abort(self) -> None:
         self._aborted = True
+
+    def close(self) -> None:
+        """The descriptor isn't ours to close."""

@@ -27,7 +27,7 @@ class Recipient:
         self.asked = threading.Event()
         self.go = threading.Event()
         self.go.set()
-        self.aborted = False
+        self.aborted = self.closed = False
 
     def deliver(self, log: str, lines: list[bytes]) -> None:
         self.asked.set()
@@ -37,6 +37,9 @@ class Recipient:
         if self.fail is not None:
             raise self.fail
         self.taken += [(log, seq_of(line)) for line in lines]
+
+    def close(self) -> None:
+        self.closed = True
 
     def abort(self) -> None:
         self.aborted = True
@@ -88,6 +91,7 @@ def test_lines_of_all_logs_are_delivered(logs: list[AuditLog]) -> None:
     follower.wake()
     wait(lambda: len(recipient.taken) == 7)
     follower.close(5)
+    assert recipient.closed
     assert recipient.taken == [*(("events", seq) for seq in range(1, 6)), ("rejected", 1), ("rejected", 2)]
     assert follower.behind(last) == 0
 
