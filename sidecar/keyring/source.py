@@ -161,7 +161,6 @@ class Source:
         least = min(LEAST_SECONDS, self._refresh)
         self._due = self._fetched + max(least, min(self._refresh, seconds))
         if before is None or not keys.keys <= before.keys:
-            self._absent.clear()
             self._spent.clear()
         if before is not None and not before.keys <= keys.keys:
             self.changed(self.issuer)

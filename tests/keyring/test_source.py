@@ -155,6 +155,15 @@ async def test_a_key_that_was_published_while_an_older_set_was_on_its_way_is_fou
         assert idp.requests["jwks"] == 3
 
 
+async def test_a_hundred_questions_for_a_new_key_are_all_answered_by_one_fetch(idp: Idp, clock: Clock) -> None:
+    async with kept(idp.issuer(), clock) as (source, _):
+        await source.find(newest(idp))
+        idp.rotate()
+        found = await asyncio.gather(*(source.find(newest(idp)) for _ in range(100)))
+        assert set(found) == {idp.signers[-1].key()}
+        assert idp.requests["jwks"] == 2
+
+
 async def test_a_key_that_is_on_its_way_already_is_not_fetched_again(idp: Idp, clock: Clock) -> None:
     async with kept(idp.issuer(), clock) as (source, _):
         await source.find(newest(idp))

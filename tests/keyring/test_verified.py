@@ -256,6 +256,18 @@ async def test_what_has_ended_makes_room_before_what_has_not(clock: Clock) -> No
         assert len(house.verifier) == 2
 
 
+async def test_what_was_verified_again_is_not_the_oldest(clock: Clock) -> None:
+    async with Idp.start("EdDSA", clock=clock) as idp, built(idp.issuer(), clock=clock, capacity=3) as house:
+        first, second = idp.token(sub="first"), idp.token(sub="second")
+        await house.verify(first)
+        await house.verify(second)
+        clock.ahead += 65
+        await house.verify(first)
+        await house.verify(idp.token(sub="third"))
+        await house.verify(idp.token(sub="fourth"))
+        assert house.remembered(first) is not None
+
+
 async def test_of_a_token_only_the_digest_is_kept(clock: Clock) -> None:
     async with Idp.start("EdDSA", clock=clock) as idp, built(idp.issuer(), clock=clock) as house:
         token = idp.token(sub="alice").encode()

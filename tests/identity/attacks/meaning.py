@@ -148,6 +148,22 @@ AUDIENCE = [
     *rows(
         "audience",
         "audience_invalid",
+        {"two claims, two clients, where any client will do": lambda m: m.token(client_id="evil")},
+    ),
+    *rows(
+        "audience",
+        "audience_invalid",
+        {
+            "the right client, another audience": lambda m: m.token(aud="theirs"),
+            "the right audience, another client": lambda m: m.token(azp="evil"),
+            "the right audience, no client": lambda m: m.token(azp=MISSING),
+        },
+        "both",
+    ),
+    *rows("audience", "", {"audience and client": lambda m: m.token()}, "both"),
+    *rows(
+        "audience",
+        "audience_invalid",
         {
             "another app client": lambda m: m.cognito(client_id="evil"),
             "no app client": lambda m: m.cognito(client_id=MISSING),

@@ -50,6 +50,7 @@ class Mint:
             "ids": issuer("ids", "oidc", ours, Common(token_use=TokenUse.ID)),
             "any": issuer("any", "oidc", ours, Common(token_use=TokenUse.ANY)),
             "clients": issuer("clients", "oidc", {"issuer": OURS}, Common(clients=("app",))),
+            "both": issuer("both", "oidc", ours, Common(clients=("app",))),
             "required": issuer(
                 "required", "oidc", ours, Common(require={"org": frozenset({"acme"}), "a/b": frozenset({"c"})})
             ),
