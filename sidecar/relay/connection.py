@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import re
+import socket
+import struct
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +24,8 @@ _IRREGULAR = re.compile(rb"\x00|(?<!\r)\n|\r(?!\n|\Z)|\A\r")
 """What nothing that follows can mend, so that it is refused before the head is whole: NUL, bare CR or LF, no line."""
 _MOST_PIPELINED = 65536
 _LINGER_SECONDS = 2.0
+_RESET = struct.pack("ii", 1, 0)
+"""``SO_LINGER`` on, for no time: the kernel ends the connection with a reset."""
 
 
 class Connection(asyncio.Protocol):
@@ -130,7 +134,7 @@ class Connection(asyncio.Protocol):
         body_open = exchange.wants_body
         self._ended(exchange, outcome)
         if outcome is not Outcome.DONE:
-            self.transport.abort()
+            self._reset()
         elif body_open:
             self._linger()
         elif not self.keep_alive or self.relay.draining:
@@ -143,7 +147,7 @@ class Connection(asyncio.Protocol):
         answered, body_open = exchange.answered, exchange.wants_body
         self._ended(exchange, outcome)
         if answered:
-            self.transport.abort()  # a reset, so that what came can't be taken for the whole
+            self._reset()
         else:
             self.refuse(refusal, exchange.head, body_open=body_open)
 
@@ -325,4 +329,11 @@ class Connection(asyncio.Protocol):
         if exchange is not None:
             exchange.stop()
             self._ended(exchange, Outcome.STOPPED)
+        self._reset()
+
+    def _reset(self) -> None:
+        """End it so that what came can't be taken for the whole, not even where its end is that of the connection."""
+        ours = self.transport.get_extra_info("socket")
+        if ours is not None:
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
