@@ -27,7 +27,7 @@ from sidecar.wire.http import Fetch, Request, Response, Unreachable
 WINDOW, MOST_FETCHES, COOL_SECONDS = 200, 2, 10.0
 LEAST_SECONDS = 60.0
 """Between two refreshes that went well."""
-FIRST_KEYS_SECONDS = 0.8
+FIRST_KEYS_SECONDS = 0.7
 """How long a caller waits where there are no keys at all."""
 NEW_KEY_SECONDS = 5.0
 """How long a caller waits for a key that is not in the set."""
