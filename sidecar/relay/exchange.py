@@ -21,7 +21,7 @@ _MOST_HELD = 65536
 _REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 """Idempotent (RFC 9110, section 9.2.2)."""
 _HEAD, _LENGTH, _CHUNKED, _UNTIL_CLOSE, _NOTHING, _TUNNEL, _OVER = range(7)
-_REASONLESS = 200
+_FINAL = 200
 
 
 class Exchange:
@@ -184,36 +184,42 @@ class Exchange:
             self._release()
 
     def _read_head(self, data: bytes) -> None:
+        """Read the answer's head, and the 1xx before it, however many an agent says."""
         data = self._held + data if self._held else data
-        end = data.find(b"\r\n\r\n") + 4
-        if end < 4:
-            self._held = data
-            if len(data) > MOST_ANSWER_HEAD:
+        start, end, answer = 0, 0, None
+        while answer is None:
+            end = data.find(b"\r\n\r\n", start) + 4
+            if (end if end >= 4 else len(data)) - start > MOST_ANSWER_HEAD:
                 self._misread("its head is larger than 64 KiB")
-            return
+                return
+            if end < 4:
+                self._held = data[start:]
+                return
+            try:
+                answer = self._caller.relay.answers.parse(data[start:end] if end - start != len(data) else data)
+            except ValueError as error:
+                self._misread(str(error))
+                return
+            if answer.status < _FINAL and answer.status != 101:
+                self._interim(answer)
+                start, answer = end, None
         self._held = b""
-        try:
-            answer = self._caller.relay.answers.parse(data[:end] if end != len(data) else data)
-        except ValueError as error:
-            self._misread(str(error))
-            return
-        if answer.status < _REASONLESS:
-            self._interim(answer, data[end:])
+        if answer.status == 101:
+            self._switch(answer, data[end:])
         else:
             self._answer(answer, data[end:])
 
-    def _interim(self, answer: Answer, rest: bytes) -> None:
-        """A 1xx: passed on to callers that know of them; 101 only opens what was asked for (RFC 9110, section 15.2)."""
-        if answer.status == 101:
-            if not self._head.websocket or answer.upgrade != b"websocket":
-                self._misread("it switches to a protocol that was not asked for")
-                return
-            self._open_tunnel(answer, rest)
-            return
+    def _interim(self, answer: Answer) -> None:
+        """A 1xx is passed on to callers that know of them (RFC 9110, section 15.2)."""
         if self._head.minor == 1:
             self._caller.write(_lines(answer, b"") + b"\r\n")
-        if rest:
-            self._read_head(rest)
+
+    def _switch(self, answer: Answer, rest: bytes) -> None:
+        """A 101 only opens what was asked for."""
+        if self._head.websocket and answer.upgrade == b"websocket":
+            self._open_tunnel(answer, rest)
+        else:
+            self._misread("it switches to a protocol that was not asked for")
 
     def _open_tunnel(self, answer: Answer, rest: bytes) -> None:
         caller = self._caller
@@ -258,6 +264,8 @@ class Exchange:
         length = b"Content-Length: %d\r\n" % answer.length if answer.length >= 0 and answer.status != 204 else b""
         if bodiless:
             self._mode = _NOTHING
+            if answer.status == 204 and (answer.chunked or answer.length > 0):
+                self._keep_upstream = False  # it says that a body follows which must not be there
             return length
         if answer.chunked:
             self._mode, self._answer_reader = _CHUNKED, Chunked()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import h11
 
 from sidecar.wire.endpoint import Tcp
+from tests.relay.resetting import reset
 
 Fields = Sequence[tuple[bytes, bytes]]
 
@@ -105,7 +106,7 @@ class Link:
         await self.writer.drain()
 
     def reset(self) -> None:
-        self.writer.transport.abort()
+        reset(self.writer)
 
 
 Answering = Callable[[Request, Link], Awaitable[None]]
@@ -120,8 +121,8 @@ async def own(request: Request, link: Link) -> None:
     )
 
 
-def saying(data: bytes, *, close: bool = False, pieces: int = 1) -> Answering:
-    """Answer every request with *data*, in *pieces* that arrive one by one."""
+def saying(data: bytes, *, later: bytes = b"", close: bool = False, pieces: int = 1) -> Answering:
+    """Answer every request with *data*, in *pieces* that arrive one by one, then *later*."""
 
     async def answer(request: Request, link: Link) -> None:
         await link.body(request)
@@ -130,6 +131,9 @@ def saying(data: bytes, *, close: bool = False, pieces: int = 1) -> Answering:
             await link.say(data[start : start + size])
             if pieces > 1:
                 await asyncio.sleep(0.005)
+        if later:
+            await asyncio.sleep(0.02)
+            await link.say(later)
         if close:
             link.writer.close()
 

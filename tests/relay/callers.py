@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import h11
 
 from sidecar.wire.endpoint import Endpoint, Tcp
+from tests.relay.resetting import reset
 from tests.relay.waiting import SECONDS
 
 
@@ -121,7 +122,7 @@ class Caller:
 
     def reset(self) -> None:
         """Go away at once."""
-        self.writer.transport.abort()
+        reset(self.writer)
 
 
 def _upgrade(method: bytes) -> list[tuple[bytes, bytes]]:
