@@ -58,17 +58,20 @@ class Child:
 
     def wait(self, timeout: float = 10.0) -> int:
         """Its exit code, negative for the signal that ended it."""
-        return self._process.wait(timeout)
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} still runs after {timeout} s\n{self.stdout}\n{self.stderr}") from None
 
     def end(self) -> None:
         """SIGTERM, and SIGKILL for one that doesn't listen."""
         if self.running:
             self.send(signal.SIGTERM)
             try:
-                self.wait(5.0)
+                self._process.wait(5.0)
             except subprocess.TimeoutExpired:
                 self.send(signal.SIGKILL)
-                self.wait()
+                self._process.wait(5.0)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 import tempfile
@@ -23,14 +24,14 @@ STOP_SECONDS = 15.0
 Event = dict[str, Any]
 
 
-def settings(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """*given*, and what every run in a test needs: ephemeral loopback ports, folders of its own, ``development``."""
+def settings(given: Mapping[str, Any], own: Path) -> dict[str, Any]:
+    """*given*, and what every run in a test needs: ephemeral loopback ports, folders in its *own*, ``development``."""
     floor: dict[str, Any] = {
         "inbound": {"listen": "127.0.0.1:0", "timeouts": {"drain": "2s"}},
         "egress": {"listen": "127.0.0.1:0"},
         "health": {"listen": "127.0.0.1:0"},
-        "state": {"dir": str(folder / "state")},
-        "run": {"dir": str(folder / "run")},
+        "state": {"dir": str(own / "state")},
+        "run": {"dir": str(own / "run")},
         "development": True,
     }
     return _merged(floor, given)
@@ -46,6 +47,8 @@ class Running:
 
     def __init__(self, given: Mapping[str, Any], folder: Path, env: Mapping[str, str]) -> None:
         self.folder, self.env = folder, env
+        self._own = Path(tempfile.mkdtemp(prefix="sidecar-"))  # short: a unix socket's path has at most 107 bytes
+        self.state = self._own / "state"
         self.config = folder / "sidecar.yaml"
         self._starts = 0
         self.write(given)
@@ -79,10 +82,6 @@ class Running:
         return self.listener("health")
 
     @property
-    def state(self) -> Path:
-        return self.folder / "state"
-
-    @property
     def pid(self) -> int:
         return self._child.pid
 
@@ -107,7 +106,7 @@ class Running:
 
     def write(self, given: Mapping[str, Any]) -> None:
         """Put *given* (over ``settings``) into its file; a running one doesn't read it before it is told to."""
-        self.config.write_text(yaml.safe_dump(settings(given, self.folder)))
+        self.config.write_text(yaml.safe_dump(settings(given, self._own)))
 
     def send(self, number: signal.Signals) -> None:
         self._child.send(number)
@@ -139,6 +138,7 @@ class Running:
 
     def end(self) -> None:
         self._child.end()
+        shutil.rmtree(self._own)
 
     def events(self) -> list[Event]:
         """The audit log: every event that has been drained so far, oldest first; whole lines alone."""

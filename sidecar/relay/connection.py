@@ -32,8 +32,12 @@ class Connection(asyncio.Protocol):
     """One caller's TCP (or unix) connection; one request at a time, pipelined ones in order."""
 
     __slots__ = (
+        "_again",
         "_buffer",
+        "_full",
         "_paused",
+        "_postponed",
+        "_turning",
         "_waiting",
         "deadline",
         "exchange",
@@ -64,6 +68,11 @@ class Connection(asyncio.Protocol):
         self._buffer = b""
         self._waiting: asyncio.Task[None] | None = None
         self._paused = False
+        self._full = False
+        """More has been written than the caller has taken so far."""
+        self._postponed = False
+        """The next request waits until the caller takes the answers that it has."""
+        self._turning = self._again = False
 
     # asyncio's calls
 
@@ -87,7 +96,7 @@ class Connection(asyncio.Protocol):
                 self._hold(data)
         elif self.lingering:
             return
-        elif self._waiting is not None:
+        elif self._waiting is not None or self._postponed:
             self._hold(data)
         else:
             self._read(data)
@@ -106,12 +115,17 @@ class Connection(asyncio.Protocol):
             self._ended(exchange, Outcome.CALLER_GONE)
 
     def pause_writing(self) -> None:
+        self._full = True
         if self.exchange is not None:
             self.exchange.caller_full(True)
 
     def resume_writing(self) -> None:
+        self._full = False
         if self.exchange is not None:
             self.exchange.caller_full(False)
+        elif self._postponed:
+            self._postponed = False
+            self._next()
 
     # what an exchange asks for
 
@@ -172,13 +186,31 @@ class Connection(asyncio.Protocol):
         return data
 
     def _next(self) -> None:
+        """Go on to the next request, once there is room for its answer."""
+        self.deadline = self.relay.tick + self.relay.timeouts.idle
+        if self._full:
+            self._postponed = True
+            self.pause(True)
+            return
         if self._paused:
             self.pause(False)
         self.idle = not self._buffer
-        self.deadline = self.relay.tick + self.relay.timeouts.idle
-        if self._buffer:
-            data, self._buffer = self._buffer, b""
-            self._read(data)
+        if not self._buffer:
+            return
+        self._again = True
+        if not self._turning:
+            self._turn()
+
+    def _turn(self) -> None:
+        """Read requests that are here already, each after the other and not each from within the last one."""
+        self._turning = True
+        try:
+            while self._again:
+                self._again = False
+                data, self._buffer = self._buffer, b""
+                self._read(data)
+        finally:
+            self._turning = False
 
     def _read(self, data: bytes) -> None:
         """Read a head from what has come since the last request."""
@@ -311,7 +343,7 @@ class Connection(asyncio.Protocol):
                 self._waiting.cancel()
                 self._waiting = None
                 self.refuse(Timeout("the door took too long"), None, close=True)
-            elif self.lingering:
+            elif self.lingering or self._postponed:
                 self.transport.abort()
             elif self.idle:
                 self.transport.close()

@@ -110,11 +110,13 @@ class Pool:
 
     def give_back(self, upstream: Upstream) -> None:
         upstream.side = None
-        if upstream.transport.is_closing():
+        transport = upstream.transport
+        if transport.is_closing():
             return
-        if len(self._idle) >= MOST_IDLE:
-            upstream.transport.close()
+        if len(self._idle) >= MOST_IDLE or transport.get_write_buffer_size():
+            transport.close()  # what is unsent is of a request that was answered early: none waits behind it
             return
+        transport.resume_reading()  # the last caller's slowness is not the next one's
         upstream.idle_since = self._clock()
         self._idle.append(upstream)
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +17,13 @@ class Answer:
     body: bytes
     """As it came: chunks, where there are any, are still in it."""
 
+    @property
+    def content(self) -> bytes:
+        """The body without its framing."""
+        return unchunked(self.body) if self.headers.get("transfer-encoding") == "chunked" else self.body
+
     def json(self) -> Any:
-        body = self.body
-        if self.headers.get("transfer-encoding") == "chunked":
-            body = unchunked(body)
-        return json.loads(body)
+        return json.loads(self.content)
 
     def echoed(self, name: str) -> list[str]:
         """The values of a header as ``/echo`` saw it."""
@@ -45,13 +49,22 @@ def answer(data: bytes) -> Answer:
 
 async def say(running: Running, data: bytes) -> Answer:
     """Send *data* on a connection of its own and read until the answer has ended."""
-    async with asyncio.timeout(10):
-        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+    async with connection(running) as (reader, writer):
+        writer.write(data)
+        return await read_answer(reader)
+
+
+@asynccontextmanager
+async def connection(
+    running: Running, *, within: float = 10.0, limit: int = 65536
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection to inbound, whose use may take so many seconds; *limit* is the bytes that are read ahead."""
+    async with asyncio.timeout(within):
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port, limit=limit)
         try:
-            writer.write(data)
-            return await read_answer(reader)
+            yield reader, writer
         finally:
-            writer.close()
+            writer.transport.abort()
 
 
 async def read_answer(reader: asyncio.StreamReader) -> Answer:

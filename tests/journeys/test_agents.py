@@ -9,7 +9,7 @@ import pytest
 
 from tests.journeys.given import bearer, given
 from tests.journeys.issuer import Issuer
-from tests.journeys.raw import read_answer, say, unchunked
+from tests.journeys.raw import connection, read_answer, say
 from tests.running import Running, sidecar
 
 
@@ -41,40 +41,34 @@ async def test_a_chunked_body_arrives_whole(served: Running, issuer: Issuer) -> 
 async def test_a_chunked_answer_arrives_chunked(served: Running, issuer: Issuer) -> None:
     answer = await say(served, head(issuer, "GET /events?n=3"))
     assert answer.headers["transfer-encoding"] == "chunked"
-    assert unchunked(answer.body) == b"".join(b"id: %d\ndata: %d \n\n" % (i, i) for i in range(3))
+    assert answer.content == b"".join(b"id: %d\ndata: %d \n\n" % (i, i) for i in range(3))
 
 
 async def test_head_has_the_length_and_no_body(served: Running, issuer: Issuer) -> None:
     """What comes next on the connection is the next answer, not a body."""
-    async with asyncio.timeout(10):
-        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    async with connection(served) as (reader, writer):
         writer.write(head(issuer, "HEAD /page") + head(issuer, "GET /page"))
         first = await reader.readuntil(b"\r\n\r\n")
         assert first.startswith(b"HTTP/1.1 200 ")
         assert b"content-length: 5\r\n" in first.lower()
         second = await read_answer(reader)
         assert second.body == b"hello"
-        writer.close()
 
 
 @pytest.mark.parametrize("status", [204, 304])
 async def test_answers_without_a_body_end_at_their_head(served: Running, issuer: Issuer, status: int) -> None:
-    async with asyncio.timeout(10):
-        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    async with connection(served) as (reader, writer):
         for _ in range(2):
             writer.write(head(issuer, f"GET /status/{status}"))
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 %d " % status)
-        writer.close()
 
 
 async def test_a_caller_that_waits_for_100_gets_it_from_the_agent(served: Running, issuer: Issuer) -> None:
-    async with asyncio.timeout(10):
-        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    async with connection(served) as (reader, writer):
         writer.write(head(issuer, "POST /sink", "Content-Length: 5", "Expect: 100-continue"))
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
         writer.write(b"hello")
         assert (await read_answer(reader)).json()["bytes"] == 5
-        writer.close()
 
 
 async def test_a_caller_that_waits_for_100_is_refused_before_it_sends(served: Running) -> None:
@@ -86,22 +80,18 @@ async def test_a_caller_that_waits_for_100_is_refused_before_it_sends(served: Ru
 
 
 async def test_an_answer_that_comes_before_the_body_reaches_the_caller(served: Running, issuer: Issuer) -> None:
-    async with asyncio.timeout(10):
-        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    async with connection(served) as (reader, writer):
         writer.write(head(issuer, "POST /early", "Content-Length: 100000000"))
         answer = await read_answer(reader)
-        assert (answer.status, answer.body) == (413, b"too much")
-        writer.close()
+        assert (answer.status, answer.content) == (413, b"too much")
 
 
 async def test_early_hints_go_before_the_answer(issuer: Issuer, node: str, tmp_path: Path) -> None:
-    async with sidecar(given(issuer, node), tmp_path) as running, asyncio.timeout(10):
-        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+    async with sidecar(given(issuer, node), tmp_path) as running, connection(running) as (reader, writer):
         writer.write(head(issuer, "GET /hints"))
         hints = await read_answer(reader)
         assert (hints.status, hints.headers["link"]) == (103, "</style.css>; rel=preload")
-        assert unchunked((await read_answer(reader)).body) == b"after the hints"
-        writer.close()
+        assert (await read_answer(reader)).content == b"after the hints"
 
 
 async def test_trailers_pass_both_ways(issuer: Issuer, node: str, tmp_path: Path) -> None:
@@ -133,33 +123,28 @@ async def test_a_connection_serves_many_requests_of_different_callers(
 
 
 async def test_pipelined_requests_are_answered_in_order(served: Running, issuer: Issuer) -> None:
-    async with asyncio.timeout(30):
-        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    async with connection(served, within=30) as (reader, writer):
         sent = [head(issuer, "POST /echo", "Content-Length: 4") + b"%04d" % number for number in range(300)]
         writer.write(b"".join(sent))
         for number in range(300):
             assert (await read_answer(reader)).json()["body"] == f"{number:04}"
-        writer.close()
 
 
 async def test_pipelined_requests_without_a_token_are_each_refused(served: Running) -> None:
-    async with asyncio.timeout(30):
-        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    async with connection(served, within=30) as (reader, writer):
         writer.write(b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n" * 5000)
         for _ in range(5000):
             assert (await read_answer(reader)).headers["sidecar-error"] == "token_missing"
-        writer.close()
 
 
-async def test_an_agent_on_a_unix_socket_and_callers_on_another(issuer: Issuer, tmp_path: Path) -> None:
+async def test_an_agent_on_a_unix_socket_and_callers_on_another(issuer: Issuer, short: Path, tmp_path: Path) -> None:
     """Both sides of the sidecar without a port."""
-    agent, front = tmp_path / "agent.sock", tmp_path / "front.sock"
+    agent, front = short / "agent.sock", short / "front.sock"
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(request), request))
         await writer.drain()
-        writer.close()
 
     more: dict[str, Any] = {"agent": {"url": f"unix:{agent}"}, "inbound": {"listen": f"unix:{front}"}}
     async with (

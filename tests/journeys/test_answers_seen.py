@@ -146,7 +146,8 @@ async def test_no_token_is_written_down_anywhere(issuer: Issuer, fastapi: str, t
             )
             handles += answer.echoed("x-identity-invocation") if answer.status == 200 else []
         await asyncio.to_thread(running.stop)
-        kept = [path.read_bytes() for path in running.folder.rglob("*") if path.is_file()]
+        folders = (running.folder, running.state)
+        kept = [path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()]
     assert len(handles) == 1
     for secret in (*good.split("."), *bad.split("."), *handles):
         assert not any(secret.encode() in text for text in kept)

@@ -159,7 +159,7 @@ async def test_an_agent_that_is_slow_is_a_504(
         async with client.get(running.url + "/slow?seconds=20", headers=bearer(issuer.token())) as response:
             assert response.status == 504
             assert response.headers["Sidecar-Error"] == "timeout"
-            assert 0.4 <= time.monotonic() - began < 1.0 * SLACK
+            assert 0.3 < time.monotonic() - began < 1.0 * SLACK
         async with client.get(running.url + "/slow?seconds=0.1", headers=bearer(issuer.token())) as response:
             assert response.status == 200, "one call's time is not another's"
 
@@ -272,5 +272,5 @@ async def test_without_requests_a_stop_takes_no_time_and_leaves_nothing_behind(
         assert control.stat().st_mode & 0o777 == 0o600
         running.send(signal.SIGINT)
         assert await running.ended() == 0
-    assert not control.exists()
+        assert not control.exists()
     assert "Traceback" not in running.stderr

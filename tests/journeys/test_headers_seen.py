@@ -59,7 +59,7 @@ async def test_values_are_visible_ascii_with_all_else_percent_encoded(
 
 
 async def test_an_unverified_email_is_left_out(served: Running, issuer: Issuer, client: aiohttp.ClientSession) -> None:
-    for verified in (False, None, "true"):
+    for verified in (False, None, "false"):
         headers = await seen(client, served, issuer.token(email="a@example.com", email_verified=verified))
         assert "x-identity-email" not in headers, verified
 

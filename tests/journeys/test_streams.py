@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.journeys.given import bearer, given
 from tests.journeys.issuer import Issuer
-from tests.journeys.raw import read_answer
+from tests.journeys.raw import connection, read_answer
 from tests.running import Running, sidecar
 
 MIB = 1024 * 1024
@@ -70,14 +70,12 @@ async def test_events_arrive_as_they_are_sent(served: Running, issuer: Issuer, c
 async def test_a_slow_reader_slows_the_agent_and_fills_no_memory(served: Running, issuer: Issuer) -> None:
     count, size = 30_000, 1000
     request = f"GET /events?n={count}&size={size} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {issuer.token()}\r\n\r\n"
-    async with asyncio.timeout(50), watched(served) as memory:
-        reader, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=65536)
+    async with watched(served) as memory, connection(served, within=50) as (reader, writer):
         writer.write(request.encode())
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200 ")
         await asyncio.sleep(1.5)  # 30 MB are waiting to be read
         body = await _chunked_body(reader)
-        writer.close()
     assert body == b"".join(event(number, size) for number in range(count))
     assert max(memory) - memory[0] < 8 * MIB
 
@@ -122,8 +120,7 @@ async def test_a_websocket_echoes_whatever_is_said(served: Running, issuer: Issu
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("size", [2048 * MIB if LONG else 256 * MIB])
 async def test_an_upload_of_any_size_takes_no_memory(served: Running, issuer: Issuer, size: int) -> None:
-    async with watched(served) as memory:
-        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    async with watched(served) as memory, connection(served, within=250) as (reader, writer):
         writer.write(
             b"POST /sink HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\nAuthorization: Bearer %b\r\n\r\n"
             % (size, issuer.token().encode())
@@ -132,7 +129,6 @@ async def test_an_upload_of_any_size_takes_no_memory(served: Running, issuer: Is
             writer.write(BLOCK)
             await writer.drain()
         answer = (await read_answer(reader)).json()
-        writer.close()
     digest = hashlib.sha256()
     for _ in range(size // MIB):
         digest.update(BLOCK)
@@ -158,10 +154,19 @@ async def test_a_download_of_any_size_takes_no_memory(
     assert max(memory) - memory[0] < MOST_GROWTH
 
 
+async def test_uploads_follow_each_other_on_kept_connections(served: Running, issuer: Issuer) -> None:
+    """The head and much of the body come in one piece, and there is a connection to the agent for it at once."""
+    head = b"POST /sink HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\nAuthorization: Bearer %b\r\n\r\n"
+    request = head % (4 * MIB, issuer.token().encode()) + 4 * BLOCK
+    async with connection(served, within=20) as (reader, writer):
+        for _ in range(20):
+            writer.write(request)
+            assert (await read_answer(reader)).json()["bytes"] == 4 * MIB
+
+
 async def test_a_slow_agent_slows_the_upload_and_fills_no_memory(served: Running, issuer: Issuer) -> None:
     size = 64 * MIB
-    async with asyncio.timeout(50), watched(served) as memory:
-        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    async with watched(served) as memory, connection(served, within=50) as (reader, writer):
         writer.write(
             b"POST /sink?pause=1.5 HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\nAuthorization: Bearer %b\r\n\r\n"
             % (size, issuer.token().encode())
@@ -170,7 +175,6 @@ async def test_a_slow_agent_slows_the_upload_and_fills_no_memory(served: Running
             writer.write(BLOCK)
             await writer.drain()
         assert (await read_answer(reader)).json()["bytes"] == size
-        writer.close()
     assert max(memory) - memory[0] < 8 * MIB
 
 
@@ -183,14 +187,32 @@ async def test_a_caller_that_only_sends_and_never_reads_fills_no_memory(
     """Pipelined requests whose answers nobody takes: the sidecar stops reading them, rather than keep answers."""
     line = f"Authorization: Bearer {issuer.token()}\r\n" if token else ""
     request = f"{request_line} HTTP/1.1\r\nHost: a\r\n{line}\r\n".encode()
-    async with sidecar(given(issuer, fastapi), tmp_path) as running, watched(running) as memory:
-        _, writer = await asyncio.open_connection("127.0.0.1", running.port, limit=1024)
-        try:
-            async with asyncio.timeout(3):
-                while True:
-                    writer.write(request * 1000)
-                    await writer.drain()
-        except TimeoutError:
-            pass  # it has stopped reading
-        writer.transport.abort()
+    async with (
+        sidecar(given(issuer, fastapi), tmp_path) as running,
+        watched(running) as memory,
+        connection(running, limit=1024) as (_, writer),
+    ):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(_send_for_ever(writer, request * 1000), 4)
     assert max(memory) - memory[0] < MOST_GROWTH
+
+
+async def _send_for_ever(writer: asyncio.StreamWriter, data: bytes) -> None:
+    while True:
+        writer.write(data)
+        await writer.drain()
+
+
+async def test_a_caller_that_stops_reading_holds_up_nobody_else(
+    served: Running, issuer: Issuer, client: aiohttp.ClientSession
+) -> None:
+    """Whatever is left of its answer when the sidecar has no more room for it, other calls have agents to talk to."""
+    token = issuer.token()
+    request = "GET /download?n={} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\n\r\n"
+    async with AsyncExitStack() as stack:
+        for step in range(60):
+            _, writer = await stack.enter_async_context(connection(served, within=50, limit=1024))
+            writer.write(request.format(2 * MIB + step * 64 * 1024, token).encode())
+            await asyncio.sleep(0.03)
+            async with asyncio.timeout(5), client.get(served.url + "/echo", headers=bearer(token)) as response:
+                assert response.status == 200
