@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -112,20 +112,18 @@ class Journal:
 
         Takes up what a process before has left. Raise ``Unusable`` where the place is taken, or can't be written.
         """
-        now = clock()
-        try:
-            place = Place.take(directory)
-            logs = [AuditLog(place.logs, "events", keep=keep)]
-            logs.append(AuditLog(place.logs, "rejected", keep=keep, most=STRANGERS_MOST))
-            followers = _followers(place, logs, stdout, collector)
-            drains = []
-            for log, room in zip(logs, (size, max(size // 16, 1 << 20)), strict=True):
-                ring, aside = take_up(place.rings / f"{log.name}.ring", room, log, now)
-                if aside is not None:
-                    _record_damage(ring, aside, now)
-                drains.append(Drain(ring, log))
-        except OSError as error:
-            raise explain(directory, size, error) from error
+        with ExitStack() as failed:
+            try:
+                place = Place.take(directory)
+                failed.callback(place.leave)
+                logs = [AuditLog(place.logs, "events", keep=keep)]
+                logs.append(AuditLog(place.logs, "rejected", keep=keep, most=STRANGERS_MOST))
+                followers = _followers(place, logs, stdout, collector)
+                rooms = (size, max(size // 16, 1 << 20))
+                drains = [_drain(place, log, room, clock()) for log, room in zip(logs, rooms, strict=True)]
+            except OSError as error:
+                raise explain(directory, size, error) from error
+            failed.pop_all()
         spans = None if collector is None else Spans(replace(collector, instance=place.instance))
         return cls(place, *drains, required=required, clock=clock, followers=followers, spans=spans)
 
@@ -272,6 +270,14 @@ def _followers(place: Place, logs: Sequence[AuditLog], stdout: bool, collector: 
         records = LogRecords(replace(collector, instance=place.instance))
         followers.append(Follower(records, tails, settle=_SETTLE))
     return followers
+
+
+def _drain(place: Place, log: AuditLog, size: int, now: float) -> Drain:
+    """The reader of *log*'s ring, which holds what a process before has left. Raise ``OSError``."""
+    ring, aside = take_up(place.rings / f"{log.name}.ring", size, log, now)
+    if aside is not None:
+        _record_damage(ring, aside, now)
+    return Drain(ring, log)
 
 
 def _record_damage(ring: Ring, aside: Aside, now: float) -> None:

@@ -171,8 +171,8 @@ class Ring:
 
     @property
     def unread(self) -> int:
-        """Bytes between the reader and the writer."""
-        return int(self._words[_WRITE_AT] - self._words[_READ_AT])
+        """Bytes between the reader and the writer; 0 when closed."""
+        return int(self._words[_WRITE_AT] - self._words[_READ_AT]) if self._limit >= 0 else 0
 
     @property
     def span(self) -> tuple[int, int]:

@@ -126,7 +126,9 @@ def test_the_sequence_goes_on_after_everything_was_read(tmp_path: Path) -> None:
 
 def test_a_closed_ring_takes_nothing(tmp_path: Path) -> None:
     ring = Ring.create(tmp_path / "ring", LEAST)
+    ring.append(b"")
     ring.close()
+    assert ring.unread == 0
     with pytest.raises(Full):
         ring.append(b"")
 
