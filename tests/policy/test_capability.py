@@ -62,7 +62,7 @@ MET = [
 ]
 
 
-@pytest.mark.parametrize("condition", MET, ids=repr)
+@pytest.mark.parametrize("condition", MET)
 def test_a_condition_that_holds_is_met(condition: Who) -> None:
     assert condition.unmet(ALICE) is None
 
