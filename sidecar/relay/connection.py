@@ -89,8 +89,8 @@ class Connection(asyncio.Protocol):
         exchange = self.exchange
         if exchange is not None:
             if exchange.wants_body:
-                if not exchange.answered:
-                    self.deadline = self.relay.tick + self.relay.timeouts.first_byte
+                timeouts = self.relay.timeouts
+                self.deadline = self.relay.tick + (timeouts.idle if exchange.answered else timeouts.first_byte)
                 data = exchange.from_caller(data)
             if data:
                 self._hold(data)
@@ -182,6 +182,7 @@ class Connection(asyncio.Protocol):
             self.pause(True)
 
     def take_held(self) -> bytes:
+        self.pause(False)
         data, self._buffer = self._buffer, b""
         return data
 

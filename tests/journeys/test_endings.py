@@ -1,6 +1,7 @@
 """How calls end when someone goes away, is slow, or is told to stop."""
 
 import asyncio
+import contextlib
 import signal
 import socket
 import time
@@ -14,7 +15,7 @@ import pytest
 
 from tests.journeys.given import bearer, given
 from tests.journeys.issuer import Issuer
-from tests.journeys.raw import say
+from tests.journeys.raw import connection, say
 from tests.running import Running, sidecar
 
 SLACK = 5
@@ -202,6 +203,48 @@ async def test_an_agent_that_dies_before_it_answers_is_a_502(
     ):
         assert response.status == 502
     assert calls == 1, "what can't be repeated isn't"
+
+
+@pytest.mark.parametrize("speaks", ["caller", "agent", "nobody"])
+async def test_an_open_websocket_ends_when_neither_side_has_spoken_for_too_long(
+    issuer: Issuer, tmp_path: Path, speaks: str
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        if speaks == "agent":
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    writer.write(b".")
+                    await writer.drain()
+                    await asyncio.sleep(0.1)
+        await reader.read()
+        writer.close()
+
+    more = {"inbound": {"timeouts": {"idle": "800ms"}}}
+    async with (
+        listening(serve) as url,
+        sidecar(given(issuer, url, **more), tmp_path) as running,
+        connection(running) as (reader, writer),
+    ):
+        writer.write(
+            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer %b\r\n\r\n" % issuer.token().encode()
+        )
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+        ended = asyncio.ensure_future(_ended(reader))
+        for _ in range(25):
+            if speaks == "caller":
+                writer.write(b".")
+            await asyncio.sleep(0.1)
+        assert ended.done() == (speaks == "nobody")
+        ended.cancel()
+
+
+async def _ended(reader: asyncio.StreamReader) -> None:
+    with contextlib.suppress(ConnectionError):
+        while await reader.read(1024):
+            pass
 
 
 # told to stop
