@@ -173,7 +173,9 @@ class _Builder:
                 continue
             if key.kind != "string":
                 # YAML 1.1: no and on are booleans, 1 is a number.
-                self._report(below, key.line, f"is a key that YAML reads as {article(key.kind)}", "Put the key in quotes.")
+                self._report(
+                    below, key.line, f"is a key that YAML reads as {article(key.kind)}", "Put the key in quotes."
+                )
             if name in entries:
                 self._report(
                     below,

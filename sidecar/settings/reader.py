@@ -24,7 +24,10 @@ def read(source: Source, *, strict: bool) -> Settings:
     settings = _settings(reading)
     if settings is None or reading.problems:
         raise Problems(tuple(sorted(reading.problems, key=_line)), tuple(reading.notes))
-    return replace(settings, notes=(*reading.notes, *remarks(settings)))
+    routes = settings.egress.routes
+    capabilities = {name: ways.routed(capability, routes) for name, capability in settings.capabilities.items()}
+    notes = (*reading.notes, *remarks(settings))
+    return replace(settings, capabilities=MappingProxyType(capabilities), notes=notes)
 
 
 def _line(problem: Problem) -> int:
@@ -58,13 +61,11 @@ def _development(root: Node) -> bool:
 
 
 def _complete(reading: Reading, parts: dict[str, Any]) -> Settings:
-    routes = parts["egress"].routes
-    capabilities = {name: ways.routed(capability, routes) for name, capability in parts["capabilities"].items()}
     whos: list[Who] = [
-        part.who for part in (parts["inbound"], parts["admin"], *capabilities.values()) if part is not None
+        part.who for part in (parts["inbound"], parts["admin"], *parts["capabilities"].values()) if part is not None
     ]
     return Settings(
-        **parts | {"capabilities": MappingProxyType(capabilities)},
+        **parts,
         named_groups=frozenset().union(*(who.groups_named() for who in whos)),
         named_roles=frozenset().union(*(who.roles_named() for who in whos)),
         files=tuple(reading.source.files),

@@ -170,9 +170,15 @@ class Section(Shape):
         return {
             "type": "object",
             "properties": {name: {"description": key.says, **key.shape.schema()} for name, key in self.keys.items()},
-            "required": [name for name, key in self.keys.items() if key.default is REQUIRED],
+            "required": [name for name, key in self.keys.items() if _needed(key)],
             "additionalProperties": False,
         }
+
+
+def _needed(key: Key) -> bool:
+    """Whether the key must be given, for itself or for what is required in it."""
+    inside = key.shape.keys.values() if isinstance(key.shape, Section) and key.default is not None else ()
+    return key.default is REQUIRED or any(map(_needed, inside))
 
 
 class Typed(Shape):

@@ -237,8 +237,18 @@ def unfit(shape: Shape, node: Node, *, shown: bool = True) -> Misfit:
     text = quoted(node.text) if shown else "what is given"
     if node.kind in ("string", "merge"):
         return Misfit(f"{text} is not {shape.words}", _like(shape))
-    mend = "If it is meant as text, put it in quotes." if isinstance(shape, Text) else _like(shape)
-    return Misfit(f"{text} is to YAML {article(node.kind)}, not {shape.words}", mend)
+    return Misfit(f"{text} is to YAML {article(node.kind)}, not {shape.words}", _as_text(shape, node))
+
+
+def _as_text(shape: Shape, node: Scalar) -> str:
+    """How to mend what YAML takes for something else than a text."""
+    if not isinstance(shape, Text):
+        return _like(shape)
+    try:
+        shape.named(node.text)
+    except Misfit as wrong:
+        return wrong.mend
+    return "Put it in quotes."
 
 
 def _like(shape: Shape) -> str:

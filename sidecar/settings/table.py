@@ -179,7 +179,7 @@ CONFIGURATION = Section(
             Section(
                 Telemetry,
                 {
-                    "otlp": Key(Either(WEB, Off()), None, "The OpenTelemetry collector's URL.", shown="off"),
+                    "otlp": Key(Either(Off(), WEB), None, "The OpenTelemetry collector's URL.", shown="off"),
                     "protocol": Key(Word("http", "grpc"), "http", "How it is spoken to."),
                     "headers": Key(Named(SECRET, "a table of headers", HEADER), {}, "Headers of requests to it."),
                     "sample": Key(Fraction(), 1.0, "The share of spans that are sent; events are never sampled."),

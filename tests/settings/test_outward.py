@@ -1,0 +1,342 @@
+"""Providers, routes and capabilities as they stand in a file."""
+
+from ipaddress import ip_network
+
+import pytest
+
+from sidecar.egress.route import Route
+from sidecar.oauth.provider import TYPES, Provider
+from sidecar.policy.capability import Capability
+from sidecar.secret import Secret
+from sidecar.settings.outward import PROVIDER_KEYS, PROVIDER_TYPES
+from sidecar.settings.who import AGENT, ANY
+from tests.settings.conftest import Read, Wrong
+
+SECRETS = {"SECRET": "hunter2"}
+S = "{env: SECRET}"
+
+
+@pytest.mark.parametrize(
+    ("text", "provider"),
+    [
+        (
+            f"type: google, client_id: a, client_secret: {S}",
+            Provider("p", "google", "principal", client_id="a", client_secret=Secret("hunter2")),
+        ),
+        (
+            f"type: gitlab, client_id: a, client_secret: {S}, domain: git.acme.example, hand_out: true",
+            Provider(
+                "p",
+                "gitlab",
+                "principal",
+                hand_out=True,
+                client_id="a",
+                client_secret=Secret("hunter2"),
+                domain="git.acme.example",
+            ),
+        ),
+        (
+            f"type: oauth2, client_id: a, client_secret: {S}, token_url: 'https://a.example/t', "
+            "grant: client_credentials",
+            Provider(
+                "p",
+                "oauth2",
+                "agent",
+                client_id="a",
+                client_secret=Secret("hunter2"),
+                token_url="https://a.example/t",
+                grant="client_credentials",
+            ),
+        ),
+        (
+            "type: oauth2, client_id: a, client_auth: private_key_jwt, discovery: 'https://a.example'",
+            Provider(
+                "p", "oauth2", "principal", client_id="a", client_auth="private_key_jwt", discovery="https://a.example"
+            ),
+        ),
+        (
+            f"type: api_key, key: {S}, header: X-Api-Key, prefix: 'Token '",
+            Provider("p", "api_key", "agent", key=Secret("hunter2"), header="X-Api-Key", prefix="Token "),
+        ),
+        (f"type: api_key, key: {S}, basic: true", Provider("p", "api_key", "agent", key=Secret("hunter2"), basic=True)),
+        (f"type: api_key, key: {S}, basic: me", Provider("p", "api_key", "agent", key=Secret("hunter2"), basic="me")),
+        (f"type: bearer, token: {S}", Provider("p", "bearer", "agent", token=Secret("hunter2"))),
+        (
+            "type: aws, role_arn: 'arn:aws:iam::123456789012:role/x/y', source: web_identity, region: eu-central-1, "
+            "service: s3",
+            Provider(
+                "p",
+                "aws",
+                "agent",
+                role_arn="arn:aws:iam::123456789012:role/x/y",
+                source="web_identity",
+                region="eu-central-1",
+                service="s3",
+            ),
+        ),
+        ("type: aws, source: ambient", Provider("p", "aws", "agent", source="ambient")),
+        ("type: agent, audience: next", Provider("p", "agent", "principal", audience="next")),
+        (
+            "type: exchange, standard: rfc8693, token_url: 'https://a.example/t', audience: b",
+            Provider("p", "exchange", "principal", standard="rfc8693", token_url="https://a.example/t", audience="b"),
+        ),
+    ],
+)
+def test_a_provider_is_read(read: Read, text: str, provider: Provider) -> None:
+    assert read(f"providers: {{p: {{{text}}}}}", SECRETS).providers["p"] == provider
+
+
+def test_every_type_has_the_keys_that_it_says() -> None:
+    for name, spec in TYPES.items():
+        assert PROVIDER_TYPES[name].keys.keys() == {"type", *spec.required, *spec.allowed, "acts_as", "hand_out"}
+        assert spec.required | spec.allowed <= PROVIDER_KEYS.keys()
+
+
+PROVIDER_PROBLEMS = [
+    ("{client_id: a}", ".type", "is missing", None),
+    ("{type: googel}", ".type", None, 'Did you mean "google"?'),
+    (f"{{type: google, client_secret: {S}}}", ".client_id", "is missing", "Set  client_id: my-agent"),
+    ("{type: google, client_id: a}", ".client_secret", "is missing", "Set  client_secret: {env: NAME}"),
+    (f"{{type: google, client_id: a, client_secret: {S}, key: {S}}}", ".key", "is not a key here", None),
+    (
+        "{type: oauth2, client_id: a, client_auth: private_key_jwt}",
+        "",
+        "doesn't say where the authorization server is",
+        "Set  discovery, or  authorize_url and token_url.",
+    ),
+    (
+        "{type: oauth2, client_id: a, client_auth: private_key_jwt, grant: client_credentials}",
+        "",
+        "doesn't say where the authorization server is",
+        "Set  discovery, or  token_url.",
+    ),
+    (
+        "{type: oauth2, client_id: a, client_auth: private_key_jwt, token_url: 'https://a.example'}",
+        "",
+        "doesn't say where the authorization server is",
+        "Set  discovery, or  authorize_url and token_url.",
+    ),
+    (
+        "{type: oauth2, client_id: a, client_auth: private_key_jwt, discovery: 'http://a.example'}",
+        ".discovery",
+        '"http://a.example" is not https',
+        "Use https.",
+    ),
+    (
+        "{type: oauth2, client_id: a, discovery: 'https://a.example'}",
+        ".client_secret",
+        "is missing",
+        "Set  client_secret: {env: NAME}, or  client_auth: private_key_jwt",
+    ),
+    (
+        "{type: oauth2, client_id: a, discovery: 'https://a.example', client_auth: jwt}",
+        ".client_auth",
+        '"jwt" is not one of basic, post, private_key_jwt',
+        None,
+    ),
+    (
+        f"{{type: oauth2, client_id: a, client_secret: {S}, discovery: 'https://a.example', grant: client_credentials, "
+        "acts_as: principal}",
+        ".acts_as",
+        "is principal, but client credentials are the agent's",
+        "Remove it: it is agent.",
+    ),
+    (
+        f"{{type: api_key, key: {S}, acts_as: principal}}",
+        ".acts_as",
+        "is principal, but the credential is the same for all",
+        "Remove it: it is agent.",
+    ),
+    (
+        f"{{type: api_key, key: {S}, header: X-Key, query: key}}",
+        "",
+        "fills header and query",
+        "Keep one of header, query and basic.",
+    ),
+    (
+        f"{{type: api_key, key: {S}, basic: true, prefix: x}}",
+        ".prefix",
+        "stands before a header's value alone",
+        "Remove it.",
+    ),
+    (
+        f"{{type: api_key, key: {S}, header: Host}}",
+        ".header",
+        "\"Host\" is a header of HTTP's or the sidecar's own",
+        None,
+    ),
+    (
+        "{type: api_key, key: 12345}",
+        ".key",
+        "what is given is to YAML an integer, not a secret on one line",
+        "Put it in quotes.",
+    ),
+    ("{type: aws}", ".role_arn", "is missing", "Set  role_arn: arn:aws:iam::…, or  source: ambient"),
+    ("{type: aws, source: web}", ".source", '"web" is not one of web_identity, assume_role, ambient', None),
+    ("{type: aws, role_arn: 'arn:aws:s3:::x'}", ".role_arn", '"arn:aws:s3:::x" is not the ARN of a role', None),
+    (
+        "{type: sandbox}",
+        ".type",
+        "is sandbox, whose tokens anybody can make",
+        "Use a real provider, or set  development: true",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "path", "what", "mend"), PROVIDER_PROBLEMS)
+def test_a_provider_that_does_not_fit_is_reported(
+    wrong: Wrong, text: str, path: str, what: str | None, mend: str | None
+) -> None:
+    (problem,) = wrong(f"providers:\n  p: {text}", SECRETS)
+    assert (problem.path, problem.line) == (f"providers.p{path}", 3)
+    assert what in (None, problem.what)
+    assert mend in (None, problem.mend)
+
+
+def test_the_sandbox_is_for_development(read: Read) -> None:
+    local = "inbound: {listen: 'unix:a'}\nhealth: {listen: '127.0.0.1:0'}\ndevelopment: true\n"
+    assert read(local + "providers: {p: {type: sandbox}}").providers["p"] == Provider("p", "sandbox", "principal")
+
+
+def test_a_route_is_read(read: Read) -> None:
+    settings = read(
+        """
+providers: {key: {type: api_key, key: {env: SECRET}}}
+egress:
+  routes:
+    plain: {url: 'https://api.example.com'}
+    whole: {url: 'https://api.example.com/v1', provider: key, scopes: [a, b], methods: [GET, POST], paths: [/x, /y/],
+      private: [10.0.0.0/8], insecure: true, unattended: true, mcp: true, timeouts: {connect: 2s, first_byte: 5m}}
+    local: {url: 'http://127.0.0.1:9000', private: true, methods: GET}
+""",
+        SECRETS,
+    )
+    assert settings.egress.routes == {
+        "plain": Route("plain", "https://api.example.com"),
+        "whole": Route(
+            "whole",
+            "https://api.example.com/v1",
+            provider="key",
+            scopes=frozenset({"a", "b"}),
+            methods=frozenset({"GET", "POST"}),
+            paths=("/x", "/y/"),
+            private=(ip_network("10.0.0.0/8"),),
+            insecure=True,
+            unattended=True,
+            mcp=True,
+            timeouts={"connect": 2.0, "first_byte": 300.0},
+        ),
+        "local": Route("local", "http://127.0.0.1:9000", private=True, methods=frozenset({"GET"})),
+    }
+    assert "egress.routes has no effect yet" in settings.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "what", "mend"),
+    [
+        ("{}", ".url", "is missing", "Set  url: https://agent.example.com"),
+        ("{url: api.example.com}", ".url", '"api.example.com" is not an absolute http or https URL', None),
+        ("{url: 'https://a.example?b'}", ".url", '"https://a.example?b" has a query', None),
+        ("{url: 'https://a.example', provider: kye}", ".provider", '"kye" is not a provider', 'Did you mean "key"?'),
+        ("{url: 'https://a.example', methods: [get]}", ".methods[0]", '"get" is not in capitals', "Write GET"),
+        ("{url: 'https://a.example', methods: []}", ".methods", "is an empty list", None),
+        ("{url: 'https://a.example', paths: [x]}", ".paths[0]", '"x" does not begin with /', "Write /x"),
+        ("{url: 'https://a.example', private: []}", ".private", "is an empty list", None),
+        ("{url: 'https://a.example', private: 10.0.0.0/8}", ".private", None, None),
+        ("{url: 'https://a.example', timeouts: {connect: 0s}}", ".timeouts.connect", '"0s" is no time at all', None),
+        ("{url: 'https://a.example', timeouts: {drain: 1s}}", ".timeouts.drain", "is not a key here", None),
+        (
+            "{url: 'https://a.example', unatended: true}",
+            ".unatended",
+            "is not a key here",
+            'Did you mean "unattended"?',
+        ),
+    ],
+)
+def test_a_route_that_does_not_fit_is_reported(
+    wrong: Wrong, text: str, path: str, what: str | None, mend: str | None
+) -> None:
+    (problem,) = wrong(
+        f"providers: {{key: {{type: api_key, key: {S}}}}}\negress: {{routes: {{\n  r: {text}}}}}", SECRETS
+    )
+    assert (problem.path, problem.line) == (f"egress.routes.r{path}", 4)
+    assert what in (None, problem.what)
+    assert mend in (None, problem.mend)
+
+
+def test_a_name_of_a_thing_is_a_name(wrong: Wrong) -> None:
+    (problem,) = wrong("egress: {routes: {a/b: {url: 'https://a.example'}}}")
+    assert (problem.path, problem.what) == ("egress.routes.a/b", "is not a name of up to 64 letters, digits, - _ and .")
+
+
+GROUND = f"""
+providers: {{key: {{type: api_key, key: {S}}}}}
+egress: {{routes: {{api: {{url: 'https://a.example', provider: key}}, tools: {{url: 'https://b.example', mcp: true}}}}}}
+capabilities:
+"""
+
+
+def test_a_capability_is_read(read: Read) -> None:
+    settings = read(
+        GROUND
+        + """
+  think: {who: agent, routes: [api]}
+  all: {who: any, provider: key, scopes: [a], routes: [api, tools], methods: GET, paths: [/x/],
+    tools: [tools/find, get_*], arguments: {amount: [1, 2], note: x}, hours: 'mon-fri 08:00-18:00 Europe/Berlin',
+    consent_text: "Find things.\\nFor you."}
+""",
+        SECRETS,
+    )
+    assert settings.capabilities == {
+        "think": Capability("think", AGENT, routes=frozenset({"api"})),
+        "all": Capability(
+            "all",
+            ANY,
+            provider="key",
+            scopes=frozenset({"a"}),
+            routes=frozenset({"api", "tools"}),
+            methods=frozenset({"GET"}),
+            paths=("/x/",),
+            tools=frozenset({"tools/find", "tools/get_*"}),
+            arguments={"amount": frozenset({"1", "2"}), "note": frozenset({"x"})},
+            hours=("mon-fri 08:00-18:00 Europe/Berlin",),
+            consent_text="Find things.\nFor you.",
+        ),
+    }
+    assert "capabilities has no effect yet" in settings.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "what", "mend"),
+    [
+        ("{routes: [api]}", ".who", "is missing", "Set  who: any"),
+        ("{who: any}", "", "allows nothing", "Name a provider, routes or tools."),
+        ("{who: any, routes: [api], scopes: [a]}", ".scopes", "belong to no provider", "Set  provider: NAME"),
+        ("{who: any, routes: [apy]}", ".routes[0]", '"apy" is not a route', 'Did you mean "api"?'),
+        ("{who: any, provider: kee}", ".provider", '"kee" is not a provider', 'Did you mean "key"?'),
+        ("{who: any, tools: [tool/find]}", ".tools[0]", '"tool" is not a route', 'Did you mean "tools"?'),
+        ("{who: any, tools: ['a b']}", ".tools[0]", None, "Write it like  travel/list_events"),
+        (
+            "{who: any, routes: [api], hours: '8-18'}",
+            ".hours",
+            None,
+            "Write it like  mon-fri 08:00-18:00 Europe/Berlin",
+        ),
+        ("{who: any, routes: [api], hours: 08:00-25:00}", ".hours", None, None),
+        (
+            "{who: any, routes: [api], methods: CONNECT}",
+            ".methods",
+            '"CONNECT" is not a method that is passed on',
+            None,
+        ),
+        ("{who: {group: x}, routes: [api]}", ".who.group", "is not a key here", 'Did you mean "groups"?'),
+        ("{who: any, routes: api}", ".routes", '"api" is not a list of routes', "Write it like  [calendar]"),
+    ],
+)
+def test_a_capability_that_does_not_fit_is_reported(
+    wrong: Wrong, text: str, path: str, what: str | None, mend: str | None
+) -> None:
+    (problem,) = wrong(f"{GROUND}  c: {text}", SECRETS)
+    assert (problem.path, problem.line) == (f"capabilities.c{path}", 6)
+    assert what in (None, problem.what)
+    assert mend in (None, problem.mend)

@@ -1,0 +1,102 @@
+"""What must hold between routes, their providers, and capabilities."""
+
+import pytest
+
+from tests.settings.conftest import Read, Wrong
+
+SECRETS = {"S": "hunter2"}
+PROVIDERS = """providers:
+  key: {type: api_key, key: {env: S}}
+  google: {type: google, client_id: a, client_secret: {env: S}}
+egress:
+  routes:
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "what"),
+    [
+        (
+            "r: {url: 'https://a.example', provider: google, unattended: true}",
+            "r.unattended",
+            "is true, but google acts as each principal, and no handle says as which",
+        ),
+        (
+            "r: {url: 'http://a.example', provider: key}",
+            "r.url",
+            "is plain http, over which the credential of key is not sent to another machine",
+        ),
+        (
+            "r: {url: 'http://169.254.169.254/latest', private: true}",
+            "r.url",
+            "leads to an address that is always refused",
+        ),
+        ("r: {url: 'https://[fe80::1]'}", "r.url", "leads to an address that is always refused"),
+        ("r: {url: 'http://0.0.0.0:1', private: true}", "r.url", "leads to an address that is always refused"),
+        ("r: {url: 'https://10.0.0.1'}", "r.url", "leads to a private address, which is refused"),
+        ("r: {url: 'http://localhost:9000'}", "r.url", "leads to a private address, which is refused"),
+        ("{q: {url: 'https://a.example/x/'}, r: {url: 'https://A.example:443/x'}}", "r", "takes the same calls as q"),
+    ],
+)
+def test_routes_that_lead_nowhere_are_reported(wrong: Wrong, text: str, path: str, what: str) -> None:
+    (problem,) = wrong(f"{PROVIDERS}    {text}", SECRETS)
+    assert (problem.path, problem.line, problem.what) == (f"egress.routes.{path}", 7, what)
+    assert problem.mend
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "r: {url: 'https://a.example', provider: key, unattended: true}",
+        "r: {url: 'https://a.example', unattended: true}",
+        "r: {url: 'http://a.example', provider: key, insecure: true}",
+        "r: {url: 'http://a.example'}",
+        "r: {url: 'http://127.0.0.1:1', provider: key, private: true}",
+        "r: {url: 'https://10.0.0.1', private: [10.0.0.0/8]}",
+        "{q: {url: 'https://a.example'}, r: {url: 'https://a.example', methods: GET}}",
+        "{q: {url: 'https://a.example'}, r: {url: 'https://a.example/x'}}",
+    ],
+)
+def test_routes_that_lead_somewhere_are_good(read: Read, text: str) -> None:
+    read(f"{PROVIDERS}    {text}", SECRETS)
+
+
+ONE = "egress: {routes: {api: {url: 'https://a.example'}, mcp: {url: 'https://b.example', mcp: true}}}\n"
+TWO = ONE.replace("}}}", "}, other: {url: 'https://c.example', mcp: true}}}")
+NONE = "egress: {routes: {api: {url: 'https://a.example'}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "tool", "what", "mend"),
+    [
+        (
+            ONE,
+            "api/find",
+            "names api/find, but api is no MCP route",
+            "Set  egress.routes.api.mcp: true, or name a route that has tools.",
+        ),
+        (
+            TWO,
+            "find",
+            "names find without its route, and there is not just one MCP route",
+            "Write route/find; MCP routes: mcp, other.",
+        ),
+        (
+            NONE,
+            "find",
+            "names find without its route, and there is not just one MCP route",
+            "Write route/find; MCP routes: none.",
+        ),
+    ],
+)
+def test_a_tool_that_belongs_to_no_route_is_reported(wrong: Wrong, text: str, tool: str, what: str, mend: str) -> None:
+    (problem,) = wrong(f"{text}capabilities: {{c: {{who: any, tools: ['{tool}']}}}}")
+    assert (problem.path, problem.line, problem.what, problem.mend) == ("capabilities.c.tools", 3, what, mend)
+
+
+@pytest.mark.parametrize(
+    ("text", "tool", "full"), [(ONE, "find", "mcp/find"), (ONE, "mcp/*", "mcp/*"), (TWO, "other/a/b", "other/a/b")]
+)
+def test_a_tool_is_known_by_its_route(read: Read, text: str, tool: str, full: str) -> None:
+    settings = read(f"{text}capabilities: {{c: {{who: any, tools: ['{tool}']}}}}")
+    assert settings.capabilities["c"].tools == {full}
