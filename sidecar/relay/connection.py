@@ -317,7 +317,7 @@ class Connection(asyncio.Protocol):
         relay = self.relay
         notice = relay.door.refused(refusal, head, self.peer)
         relay.refused(refusal)
-        unframed = head is None or isinstance(refusal, BadRequest)
+        unframed = head is None or head.minor == 0 or isinstance(refusal, BadRequest)
         close = close or unframed or body_open or not self.keep_alive
         bodiless = head is not None and head.method == b"HEAD"
         self.transport.write(respond(refusal, notice, close=close, bodiless=bodiless))
