@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum, auto
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Protocol
 
@@ -28,7 +29,7 @@ from sidecar.wire.trace import Trace, Tracer, strip_identity, tracestate
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # not frozen, as a Shape isn't
 class Plan:
     """What the front door makes of a head's field names, once."""
 
@@ -149,6 +150,7 @@ class Door:
         self._journal = journal
         self._tracer = tracer
         self._rules = Rules(manners.public, OWNED if own is not None else ())
+        self._verdicts: dict[bytes, Verdict] = {}
         self._shapes: Shapes[Plan] = Shapes(self._plan)
 
     @property
@@ -280,14 +282,15 @@ class Door:
     def _plan(self, at: Mapping[bytes, tuple[int, ...]]) -> Plan:
         kept: list[int] = []
         kept_of_trusted: list[int] = []
+        verdicts = self._verdicts
         for name, indices in at.items():
-            if name in headers.REPLACED or headers.forged(name):
-                continue
-            if name == b"authorization" and not self._manners.forward_authorization:
-                continue
-            kept_of_trusted += indices
-            if not headers.forwarding(name):
-                kept += indices
+            verdict = verdicts.get(name)
+            if verdict is None:
+                verdict = self._verdict(name)
+            if verdict is not _DROPPED:
+                kept_of_trusted += indices
+                if verdict is _KEPT:
+                    kept += indices
         return Plan(
             kept=tuple(sorted(kept)),
             kept_of_trusted=tuple(sorted(kept_of_trusted)),
@@ -295,9 +298,32 @@ class Door:
             traceparent=at[b"traceparent"][0] if len(at.get(b"traceparent", ())) == 1 else -1,
             tracestate=at.get(b"tracestate", ()),
             baggage=at.get(b"baggage", ()),
-            forwarding=tuple(name for name in at if name in headers.FORWARDING),
+            forwarding=tuple([name for name in at if name in headers.FORWARDING]),
             preflight=b"origin" in at and b"access-control-request-method" in at,
         )
+
+    def _verdict(self, name: bytes) -> "Verdict":
+        """What becomes of a field by its lower-case name. Remembered within bounds: names are a caller's to choose."""
+        if name in headers.REPLACED or headers.forged(name) or (name == b"authorization" and not self._manners.forward_authorization):
+            verdict = _DROPPED
+        else:
+            verdict = Verdict.KEPT_OF_TRUSTED if headers.forwarding(name) else _KEPT
+        if len(self._verdicts) < _MOST_VERDICTS and len(name) <= _LONGEST_NAME:
+            self._verdicts[name] = verdict
+        return verdict
+
+
+class Verdict(Enum):
+    """What becomes of a field."""
+
+    DROPPED = auto()
+    KEPT_OF_TRUSTED = auto()
+    """Passed on where a trusted proxy sent it."""
+    KEPT = auto()
+
+
+_DROPPED, _KEPT = Verdict.DROPPED, Verdict.KEPT
+_MOST_VERDICTS, _LONGEST_NAME = 1024, 64
 
 
 def _bearer(head: Head[Plan], plan: Plan) -> bytes:

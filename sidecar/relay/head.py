@@ -11,7 +11,7 @@ whether it is kept or not.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -55,7 +55,7 @@ _ONCE = {
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # not frozen: a frozen one takes thrice as long to make, for heads never seen before
 class Shape(Generic[T]):
     """What a head's field names say on their own. Indices are of header lines, -1 where the field is absent."""
 
@@ -88,35 +88,35 @@ def shape(names: tuple[bytes, ...], plan: Callable[[Mapping[bytes, tuple[int, ..
             at[lower] = (index,)
     if repeated:  # gathered apart: a tuple that grows by one is copied as often, and a caller chooses how often
         at |= {lower: tuple(indices) for lower, indices in repeated.items()}
-    fault, reason = _fault(at)
-
-    def only(name: bytes) -> int:
-        return at[name][0] if name in at else -1
-
-    special = (b"upgrade", b"expect", b"content-length", b"transfer-encoding")
+    fault, reason = _fault(at, repeated)
+    length, chunked = at.get(b"content-length", _ABSENT)[0], at.get(b"transfer-encoding", _ABSENT)[0]
+    upgrade, expect = at.get(b"upgrade", _ABSENT)[0], at.get(b"expect", _ABSENT)[0]
     connection = at.get(b"connection", ())
     return Shape(
         names=names,
         at=at,
         fault=fault,
         fault_reason=reason,
-        host=only(b"host"),
-        length=only(b"content-length"),
-        chunked=only(b"transfer-encoding"),
+        host=at.get(b"host", _ABSENT)[0],
+        length=length,
+        chunked=chunked,
         connection=connection,
-        upgrade=only(b"upgrade"),
-        expect=only(b"expect"),
-        plain=len(connection) < 2 and not any(name in at for name in special),
+        upgrade=upgrade,
+        expect=expect,
+        plain=length < 0 and chunked < 0 and upgrade < 0 and expect < 0 and len(connection) < 2,
         plan=plan(at),
     )
 
 
-def _fault(at: Mapping[bytes, tuple[int, ...]]) -> tuple[type[Refusal] | None, str]:
+_ABSENT = (-1,)
+
+
+def _fault(at: Mapping[bytes, tuple[int, ...]], repeated: Iterable[bytes]) -> tuple[type[Refusal] | None, str]:
     if b"host" not in at:
         return BadRequest, "no Host"
-    for name, refusal in _ONCE.items():
-        if len(at.get(name, ())) > 1:
-            return refusal, f"{name.decode()} appears more than once"
+    for name in repeated:
+        if name in _ONCE:
+            return _ONCE[name], f"{name.decode()} appears more than once"
     if b"content-length" in at and b"transfer-encoding" in at:
         return BadRequest, "a length and chunks"
     return None, ""
