@@ -22,6 +22,7 @@ from sidecar.events import (
     clean_path,
     rejected,
 )
+from tests.fuzzing import examples
 
 ROOT = Path(__file__).parent.parent
 TIME = 1_795_516_435_607_934_751
@@ -103,6 +104,7 @@ def test_long_lists_are_cut() -> None:
     assert found["attributes"]["identity.scopes"] == ["x" * 100] * 9
 
 
+@examples(60)
 @given(st.dictionaries(st.text(max_size=60), VALUES, max_size=40), st.text(), st.text())
 def test_whatever_its_attributes_an_event_is_bounded_json(attributes: dict[str, Value], trace: str, span: str) -> None:
     read(Event(Name.INIT, TIME, trace, span, attributes).encode())
@@ -146,6 +148,7 @@ def test_the_short_way_writes_what_the_long_way_would() -> None:
         assert clean_path(path) == path
 
 
+@examples(60)
 @given(st.binary(max_size=600), st.binary(max_size=60))
 def test_whatever_path_and_method_an_event_is_bounded_json(path: bytes, method: bytes) -> None:
     attributes = fill(method, path)["attributes"]
@@ -189,6 +192,7 @@ def test_a_rejection_says_its_code_and_its_reason() -> None:
     }
 
 
+@examples(60)
 @given(st.text(), st.text(max_size=9000))
 def test_whatever_code_and_reason_a_rejection_is_bounded_json(code: str, reason: str) -> None:
     read(rejected(TIME, b"a" * 32, b"b" * 16, code, reason, 401, b"GET", b"/"))

@@ -84,11 +84,14 @@ class AuditLog:
     def rotate(self, now: float) -> None:
         """Begin a new file. Raise ``OSError``."""
         self.sync()
+        number = self._first or self.last_seq
+        while (rotated := self.directory / f"{self.name}-{number}.jsonl").exists():
+            number += 1
         new = self.path.with_suffix(".new")
         fd = _open(new)
         try:
             with suppress(FileNotFoundError):  # renamed already by a rotation that failed half-way
-                self.path.rename(self.directory / f"{self.name}-{self._first}.jsonl")
+                self.path.rename(rotated)
             new.rename(self.path)
         except OSError:
             os.close(fd)

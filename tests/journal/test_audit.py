@@ -182,14 +182,23 @@ def test_a_rotation_that_failed_half_way_is_finished(tmp_path: Path, logs: list[
 
 
 def test_a_rotation_that_cannot_rename_leaves_the_old_file_in_use(tmp_path: Path, logs: list[AuditLog]) -> None:
-    log = opened(logs, tmp_path)
-    written(log, range(1, 3))
-    (tmp_path / "events-1.jsonl").mkdir()
-    with pytest.raises(OSError, match="directory"):
+    name = "e" * 240  # which has room for no number
+    log = AuditLog(tmp_path, name, keep=KEEP)
+    logs.append(log)
+    written(log, range(10**12, 10**12 + 2))
+    with pytest.raises(OSError, match="too long"):
         log.rotate(NOW)
+    written(log, range(10**12 + 2, 10**12 + 3))
+    assert [seq_of(each) for each in entries(tmp_path, name)] == list(range(10**12, 10**12 + 3))
+
+
+def test_a_rotation_never_takes_another_file_s_name(tmp_path: Path, logs: list[AuditLog]) -> None:
+    (tmp_path / "events-2.jsonl").write_bytes(line(1))
+    (tmp_path / "events.jsonl").write_bytes(b"garbage\n" + line(2))
+    log = opened(logs, tmp_path)
     written(log, range(3, 4))
-    (tmp_path / "events-1.jsonl").rmdir()
-    assert seqs(tmp_path) == [1, 2, 3]
+    assert names(tmp_path) == ["events-2.jsonl", "events-3.jsonl", "events.jsonl"]
+    assert [seq for seq in seqs(tmp_path) if seq] == [1, 2, 3]
 
 
 def test_the_last_number_is_read_from_lines_alone(tmp_path: Path) -> None:

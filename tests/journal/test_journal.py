@@ -19,10 +19,11 @@ from sidecar.errors import AuditUnavailable
 from sidecar.events import Event, Name, rejected
 from sidecar.journal import Collector, Journal, Unusable
 from sidecar.journal.ring import LEAST, PAGE
+from tests.fuzzing import LONG
 from tests.journal.conftest import FullDisk
 from tests.journal.recorded import event, lines, numbers
 
-KILLS = 200 if os.environ.get("LONG") == "1" else 20
+KILLS = 200 if LONG else 20
 ROOT = Path(__file__).parent.parent.parent
 
 

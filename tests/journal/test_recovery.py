@@ -12,6 +12,7 @@ from sidecar.journal.audit import DAY, AuditLog, entries, seq_of
 from sidecar.journal.drain import Drain
 from sidecar.journal.recovery import readable, take_up
 from sidecar.journal.ring import LEAST, PAGE, Ring
+from tests.fuzzing import examples
 from tests.journal.conftest import FullDisk
 from tests.journal.recorded import NOW, event, read, unread
 
@@ -193,6 +194,7 @@ def test_a_damaged_ring_gives_up_its_space_where_there_is_no_other(
     log.close()
 
 
+@examples(60)
 @given(st.lists(st.binary(max_size=300) | st.integers(1, 9).map(lambda n: b'{"time_ns":%d,' % n), max_size=30))
 def test_no_bytes_do_anything_but_read_or_not(parts: list[bytes]) -> None:
     assert readable(b"".join(parts), 0) == []

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from sidecar.journal import ring as module
 from sidecar.journal.ring import LEAST, PAGE, Damaged, Full, Record, Ring, whole
+from tests.fuzzing import LONG
 from tests.journal.recorded import read, unread
 
 MIB = 1 << 20
@@ -292,9 +293,12 @@ class Model(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
-TestModel = Model.TestCase
+TestModel = pytest.mark.timeout(900 if LONG else 60)(Model.TestCase)
 TestModel.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=2000 if LONG else 60,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 
 

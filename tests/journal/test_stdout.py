@@ -24,7 +24,7 @@ def test_a_slow_reader_gets_every_line() -> None:
     reader, writer = os.pipe()
     delivered = threading.Thread(target=Stdout(writer).deliver, args=("events", LINES))
     delivered.start()
-    time.sleep(0.1)
+    time.sleep(0.3)
     assert delivered.is_alive()  # a pipe holds 64 KiB
     data = b""
     while len(data) < sum(map(len, LINES)):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sidecar.journal.ring import LEAST, Ring
 from sidecar.journal.strangers import Strangers
+from tests.fuzzing import examples
 from tests.journal.recorded import NOW, event, read, unread
 
 
@@ -113,6 +114,7 @@ def test_codes_are_bounded(ring: Ring) -> None:
     assert sums(ring)["other"] == 50
 
 
+@examples(60)
 @given(st.lists(st.tuples(st.floats(0, 0.5), st.sampled_from("abc")), max_size=60), st.integers(0, 4))
 def test_every_rejection_is_kept_or_counted(
     tmp_path_factory: pytest.TempPathFactory, rejections: list[tuple[float, str]], each_second: int

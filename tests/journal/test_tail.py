@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from sidecar.journal.audit import DAY, AuditLog, seq_of
 from sidecar.journal.tail import Tail
+from tests.fuzzing import LONG
 from tests.journal.recorded import NOW
 
 
@@ -259,5 +260,10 @@ class Model(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
-TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestModel = pytest.mark.timeout(900 if LONG else 60)(Model.TestCase)
+TestModel.settings = settings(
+    max_examples=2000 if LONG else 20,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.wire.strict import MOST_DEPTH, base64url, base64url_encode, json_object
+from tests.fuzzing import examples
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
 )
 
 
@@ -41,11 +43,13 @@ def test_any_other_base64_is_refused(text: bytes) -> None:
         base64url(text)
 
 
+@examples(60)
 @given(st.binary(max_size=200))
 def test_base64url_reads_what_it_writes(data: bytes) -> None:
     assert base64url(base64url_encode(data)) == data
 
 
+@examples(60)
 @given(st.text("AQgw-_=+/ ", max_size=8))
 def test_a_text_that_is_read_is_the_only_one_for_its_data(text: str) -> None:
     try:
@@ -55,6 +59,7 @@ def test_a_text_that_is_read_is_the_only_one_for_its_data(text: str) -> None:
     assert base64.urlsafe_b64encode(data).rstrip(b"=") == text.encode()
 
 
+@examples(60)
 @given(st.dictionaries(st.text(), VALUES, max_size=4))
 def test_an_object_is_read_as_it_was_written(value: dict[str, Any]) -> None:
     try:
@@ -113,6 +118,7 @@ def test_depth_that_only_the_parser_finds_too_deep_is_refused() -> None:
         json_object(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", most_depth=200_000)
 
 
+@examples(60)
 @given(st.binary(max_size=60))
 def test_no_bytes_do_anything_but_read_or_raise(text: bytes) -> None:
     with suppress(ValueError):

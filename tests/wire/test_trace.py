@@ -10,6 +10,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 
 from sidecar.wire.trace import Ids, Parent, Tracer, parse, strip_identity, tracestate
+from tests.fuzzing import examples
 
 TRACE, SPAN = b"4bf92f3577b34da6a3ce929d0e0e4736", b"00f067aa0ba902b7"
 ZEROS = b"0" * 32
@@ -74,6 +75,7 @@ def test_any_other_traceparent_begins_a_new_trace(value: bytes) -> None:
     assert parse(trace.traceparent) == Parent(trace.trace_id, trace.span_id, b"01")
 
 
+@examples(60)
 @given(st.binary(max_size=80))
 def test_whatever_arrives_a_valid_trace_goes_on(value: bytes) -> None:
     trace = Tracer(Ids()).enter(value)
@@ -82,6 +84,7 @@ def test_whatever_arrives_a_valid_trace_goes_on(value: bytes) -> None:
     assert (trace.trace_id in value) == (trace.parent != b"")
 
 
+@examples(60)
 @given(st.integers(1, 255), st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1), st.integers(0, 255))
 def test_a_version_above_ours_is_read_by_its_first_fields(version: int, trace: int, span: int, flags: int) -> None:
     found = parse(b"%02x-%032x-%016x-%02x-later" % (version, trace, span, flags))
@@ -206,6 +209,7 @@ def test_baggage_is_cut_to_whole_members() -> None:
 KEYS = st.text("identy.I%2E69e4D +\t\xa0", max_size=30)
 
 
+@examples(60)
 @given(st.lists(st.tuples(KEYS, st.text("abc=;%2C", max_size=5)), max_size=70))
 def test_no_reader_finds_identity_in_what_is_left(members: list[tuple[str, str]]) -> None:
     value = ",".join(f"{key}={value}" for key, value in members).encode("latin-1")
