@@ -29,7 +29,7 @@ from sidecar.wire.trace import Trace, Tracer, strip_identity, tracestate
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, eq=False)  # not frozen, as a Shape isn't
+@dataclass(slots=True)  # not frozen, as a Shape isn't
 class Plan:
     """What the front door makes of a head's field names, once."""
 
@@ -304,7 +304,8 @@ class Door:
 
     def _verdict(self, name: bytes) -> "Verdict":
         """What becomes of a field by its lower-case name. Remembered within bounds: names are a caller's to choose."""
-        if name in headers.REPLACED or headers.forged(name) or (name == b"authorization" and not self._manners.forward_authorization):
+        credential = name == b"authorization" and not self._manners.forward_authorization
+        if credential or name in headers.REPLACED or headers.forged(name):
             verdict = _DROPPED
         else:
             verdict = Verdict.KEPT_OF_TRUSTED if headers.forwarding(name) else _KEPT

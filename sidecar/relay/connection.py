@@ -35,6 +35,7 @@ class Connection(asyncio.Protocol):
         "_again",
         "_buffer",
         "_full",
+        "_patience",
         "_paused",
         "_postponed",
         "_turning",
@@ -73,6 +74,8 @@ class Connection(asyncio.Protocol):
         self._postponed = False
         """The next request waits until the caller takes the answers that it has."""
         self._turning = self._again = False
+        self._patience = 0.0
+        """Until when one that lingers may take what is unsent."""
 
     # asyncio's calls
 
@@ -331,6 +334,7 @@ class Connection(asyncio.Protocol):
         self._buffer = b""
         self.pause(False)
         self.deadline = self.relay.tick + _LINGER_SECONDS
+        self._patience = self.relay.tick + self.relay.timeouts.idle
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:
@@ -340,21 +344,30 @@ class Connection(asyncio.Protocol):
         """The deadline has passed."""
         exchange = self.exchange
         if exchange is None:
-            if self._waiting is not None:
-                self._waiting.cancel()
-                self._waiting = None
-                self.refuse(Timeout("the door took too long"), None, close=True)
-            elif self.lingering or self._postponed:
-                self.transport.abort()
-            elif self.idle:
-                self.transport.close()
-            else:
-                self.refuse(BadRequest(f"no whole head within {self.relay.timeouts.head:g} s"), None, close=True)
+            self._expire_between()
             return
         answered = exchange.answered
         waited = self.relay.timeouts.idle if answered else self.relay.timeouts.first_byte
         exchange.stop()
         self.failed(exchange, Timeout(f"nothing came for {waited:g} s"), Outcome.TIMED_OUT)
+
+    def _expire_between(self) -> None:
+        """The deadline has passed while there was no exchange."""
+        unsent = self.transport.get_write_buffer_size() > 0
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+            self.refuse(Timeout("the door took too long"), None, close=True)
+        elif self.lingering and unsent and self.relay.tick < self._patience:
+            self.deadline = self.relay.tick + _LINGER_SECONDS  # a slow reader still takes its answer
+        elif unsent:
+            self._reset()
+        elif self.lingering or self.transport.is_closing():
+            self.transport.abort()
+        elif self.idle:
+            self.transport.close()
+        else:
+            self.refuse(BadRequest(f"no whole head within {self.relay.timeouts.head:g} s"), None, close=True)
 
     def stop(self) -> None:
         """End it now, with whatever it carries."""
@@ -362,7 +375,10 @@ class Connection(asyncio.Protocol):
         if exchange is not None:
             exchange.stop()
             self._ended(exchange, Outcome.STOPPED)
-        self._reset()
+        if exchange is not None or self.transport.get_write_buffer_size():
+            self._reset()
+        else:
+            self.transport.abort()
 
     def _reset(self) -> None:
         """End it so that what came can't be taken for the whole, not even where its end is that of the connection."""

@@ -55,7 +55,7 @@ _ONCE = {
 T = TypeVar("T")
 
 
-@dataclass(slots=True, eq=False)  # not frozen: a frozen one takes thrice as long to make, for heads never seen before
+@dataclass(slots=True)  # not frozen: a frozen one takes thrice as long to make, for heads never seen before
 class Shape(Generic[T]):
     """What a head's field names say on their own. Indices are of header lines, -1 where the field is absent."""
 
