@@ -13,7 +13,8 @@ INSTALL = $(PYTHON) requirements/install.py $(VENV)
 
 ARGS ?=
 WORKERS ?= auto
-PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadgroup
+# A file is run by one worker, which starts what its tests share once.
+PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadscope --no-loadscope-reorder
 COVERAGE = --cov --cov-report=term
 
 help:

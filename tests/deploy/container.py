@@ -1,11 +1,12 @@
-"""A replayed image running as the manifests run it: its own user, no capability, a root that nobody can write to."""
+"""A replayed image running as the manifests run it: a user of its own, no capability, a root nobody can write to."""
 
 import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.child import TICK, Child, child
@@ -15,27 +16,68 @@ from tests.deploy.replay import Image
 UNPRIVILEGED = ("setpriv", "--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all")
 
 
+@dataclass(frozen=True, slots=True)
 class Container:
-    """What runs, and a way to run more beside it."""
+    """What is run of an image, and how: ``run`` starts it."""
 
-    def __init__(self, stage: Stage, image: Image, running: Child) -> None:
-        self._stage, self._image, self.child = stage, image, running
+    image: Image
+    command: Sequence[str]
+    uid: int
+    mounts: Mapping[Path, str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    network: Sequence[str] = ("unshare", "--net")
+    """The words before a command that is to run in its network."""
+
+    @classmethod
+    def of(cls, stage: Stage, image: Image, config: Path, folder: Path, env: Mapping[str, str]) -> "Container":
+        """What ENTRYPOINT, CMD, USER and VOLUME say; *config* is mounted at /etc/sidecar, volumes are in *folder*."""
+        uid, gid = stage.last("USER").rest.split(":")
+        assert uid == gid
+        mounts = {config: "/etc/sidecar"}
+        for volume in stage.last("VOLUME").exec_form:
+            empty = folder / volume.replace("/", "_")
+            empty.mkdir()
+            owned = (image.written / volume.lstrip("/")).stat()
+            empty.chmod(owned.st_mode)
+            os.chown(empty, owned.st_uid, owned.st_gid)
+            mounts[empty] = volume
+        command = [*stage.last("ENTRYPOINT").exec_form, *stage.last("CMD").exec_form]
+        return cls(image, command, int(uid), mounts, env)
+
+    @property
+    def user(self) -> list[str]:
+        """The words before a command that is to run as its user, and can't become another."""
+        return [*UNPRIVILEGED, f"--reuid={self.uid}", f"--regid={self.uid}"]
+
+    @contextmanager
+    def run(self, folder: Path, name: str) -> Iterator["Running"]:
+        """Started; what it prints goes to *folder*."""
+        root = self.image.root
+        mounts = [f"mount --bind {source} {root}{place}" for source, place in self.mounts.items()]
+        steps = [*mounts, *self.image.base.seal(root), "ip link set lo up"]
+        whole = [*self.network, "unshare", "--mount", *self.image.inside([*self.user, *self.command], self.env, steps)]
+        with child(whole, folder, name) as started:
+            yield Running(self, started)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A container that was started, and a way to run more beside it."""
+
+    container: Container
+    child: Child
 
     def exec(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """What ``docker exec`` does: as the image's user, in its namespaces, under its root."""
+        """What ``docker exec`` does: as the same user, in its namespaces, under its root."""
         entered = ["nsenter", f"--target={self.child.pid}", "--mount", "--net", "--root", "--wd"]
-        env = ["/usr/bin/env", "-i", *(f"{name}={value}" for name, value in self._image.env.items())]
-        whole = [*entered, *env, *as_user(self._stage), *command]
+        env = ["/usr/bin/env", "-i", *(f"{name}={value}" for name, value in self.container.image.env.items())]
+        whole = [*entered, *env, *self.container.user, *command]
         return subprocess.run(whole, capture_output=True, text=True, check=False, timeout=30)
 
-    def healthy(self) -> bool:
-        """The image's own HEALTHCHECK."""
-        return self.exec(*self._stage.last("HEALTHCHECK").exec_form).returncode == 0
-
-    def waits_until_healthy(self, seconds: float) -> None:
-        """Give it so long."""
+    def waits_until_healthy(self, stage: Stage, seconds: float = 15) -> None:
+        """Until the image's own HEALTHCHECK is content."""
         deadline = time.monotonic() + seconds
-        while not self.healthy():
+        while self.exec(*stage.last("HEALTHCHECK").exec_form).returncode:
             waited_enough = time.monotonic() > deadline or not self.child.running
             assert not waited_enough, f"not healthy\n{self.child.stdout}\n{self.child.stderr}"
             time.sleep(5 * TICK)
@@ -44,26 +86,3 @@ class Container:
         """The kernel's view of it."""
         text = Path(f"/proc/{self.child.pid}/status").read_text()
         return dict(re.findall(r"^(\w+):\s+(.*)$", text, re.MULTILINE))
-
-
-def as_user(stage: Stage) -> list[str]:
-    """The beginning of a command that is to run as the image's user, and can't become another."""
-    uid, gid = stage.last("USER").rest.split(":")
-    return [*UNPRIVILEGED, f"--reuid={uid}", f"--regid={gid}"]
-
-
-@contextmanager
-def container(stage: Stage, image: Image, folder: Path, config: Path, env: Mapping[str, str]) -> Iterator[Container]:
-    """ENTRYPOINT and CMD in a network of their own, *config* as /etc/sidecar, volumes owned as in the image."""
-    mounts = [f"mount --bind {config} {image.root}/etc/sidecar", "ip link set lo up"]
-    for volume in stage.last("VOLUME").exec_form:
-        empty = folder / volume.replace("/", "_")
-        empty.mkdir()
-        owned = (image.written / volume.lstrip("/")).stat()
-        empty.chmod(owned.st_mode)
-        os.chown(empty, owned.st_uid, owned.st_gid)
-        mounts.append(f"mount --bind {empty} {image.root}{volume}")
-    command = [*as_user(stage), *stage.last("ENTRYPOINT").exec_form, *stage.last("CMD").exec_form]
-    whole = ["unshare", "--mount", "--net", *image.inside(command, env, [*mounts, *image.base.seal(image.root)])]
-    with child(whole, folder, "container") as running:
-        yield Container(stage, image, running)

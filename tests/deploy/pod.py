@@ -48,9 +48,14 @@ class Namespace:
     name: str
     _running: list[subprocess.Popen[str]] = field(default_factory=list)
 
+    @property
+    def enter(self) -> list[str]:
+        """The words before a command that is to run in it."""
+        return ["ip", "netns", "exec", self.name]
+
     def run(self, *command: str, given: str | None = None) -> str:
         """What the command prints."""
-        whole = ["ip", "netns", "exec", self.name, *command]
+        whole = [*self.enter, *command]
         done = subprocess.run(whole, input=given, capture_output=True, text=True, check=False, timeout=30)
         assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
         return done.stdout
@@ -62,7 +67,7 @@ class Namespace:
 
     def listens(self, uid: int, *ports: int) -> subprocess.Popen[str]:
         """A server of *uid*'s on the ports, up."""
-        command = ["ip", "netns", "exec", self.name, *_reach(uid, "listen", *map(str, ports))]
+        command = [*self.enter, *_reach(uid, "listen", *map(str, ports))]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self._running.append(server)
         assert server.stdout is not None

@@ -19,6 +19,11 @@ from tests.deploy.dockerfile import Instruction, Stage, context
 
 PATH = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
 STEP_SECONDS = 300
+LONG = os.environ.get("LONG") == "1"
+BUILD_SECONDS = 500 if LONG else 200
+"""The time limit of a test that may be the first to want the image."""
+RELEASE = "trixie"
+"""The Debian under the base images."""
 # How this machine reaches its package registry; an image builder gets these as build arguments.
 REGISTRY = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CERT", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
@@ -51,7 +56,7 @@ class Borrowed:
 
     def prepare(self, folder: Path) -> None:
         root = folder / "root"
-        for name in ("usr", "etc", "tmp", "opt", "proc", "dev", "run", "var/lib", "var/tmp"):
+        for name in ("usr", "etc", "tmp", "opt", "mnt", "proc", "dev", "run", "var/lib", "var/tmp"):
             (root / name).mkdir(parents=True)
         for name in ("bin", "sbin", "lib", "lib64"):
             (root / name).symlink_to(f"usr/{name}")

@@ -1,106 +1,55 @@
-"""The Dockerfiles: linted, replayed step by step in clean roots, and the result run without privileges.
+"""What comes of the Dockerfile: replayed in a clean root, run without privileges, deployed in a pod.
 
 The short form borrows this machine's system and Python; the long one makes a Debian of the base image's release.
 """
 
-import os
+import json
 import signal
+import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.child import ROOT
-from tests.counterparts import missing
-from tests.deploy.container import Container, container
-from tests.deploy.dockerfile import Stage, context, stages
-from tests.deploy.pod import pod_and_world
-from tests.deploy.replay import Base, Bootstrapped, Borrowed, Image, replay
-from tests.deploy.tool import printed, tool
+from tests.deploy.container import Container, Running
+from tests.deploy.deployed import AGENT, ASK, Deployed, deploy
+from tests.deploy.dockerfile import Stage
+from tests.deploy.pod import GATEWAY, METADATA, POD
+from tests.deploy.replay import BUILD_SECONDS, LONG, Bootstrapped, Image
 
-LONG = os.environ.get("LONG") == "1"
-# One worker builds the image, once.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("image"), pytest.mark.timeout(400 if LONG else 150)]
-FILES = (ROOT / "Dockerfile", ROOT / "deploy" / "egress" / "Dockerfile")
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(BUILD_SECONDS)]
 ENVIRON = {"ISSUER": "https://id.example.com", "AUDIENCE": "api://travel"}
-ASK = """
-import http.client
-inbound = http.client.HTTPConnection("127.0.0.1", 8080, timeout=5)
-inbound.request("GET", "/")
-print(inbound.getresponse().status)
-"""
-RELEASE = "trixie"
 MIB = 1 << 20
 
 
-@pytest.mark.parametrize("file", FILES, ids=["sidecar", "egress"])
-def test_the_linter_finds_nothing(file: Path) -> None:
-    assert printed(tool("hadolint"), "--no-color", str(file)) == ""
-
-
-def test_the_build_is_given_what_it_needs_and_nothing_else() -> None:
-    given = {path.relative_to(ROOT) for path in context(ROOT)}
-    folders = {path.parts[0] for path in given}
-    assert folders == {"LICENSE", "README.md", "pyproject.toml", "requirements", "sidecar"}
-    assert Path("sidecar/cli.py") in given
-    assert not any(path.suffix == ".pyc" for path in given)
-
-
-def test_each_base_is_one_release_and_the_same_in_both_stages() -> None:
-    build, last = stages(FILES[0])
-    assert build.base == last.base
-    assert last.base.endswith(f"-slim-{RELEASE}")
-    assert [stage.base for stage in stages(FILES[1])] == [f"debian:{RELEASE}-slim"]
-
-
 @pytest.fixture(scope="module")
-def last() -> Stage:
-    return stages(FILES[0])[-1]
-
-
-@pytest.fixture(scope="module", params=["borrowed", "bootstrapped"] if LONG else ["borrowed"])
-def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Image:
-    """The image, built."""
-    if os.geteuid() != 0:
-        missing("root, to replay a Dockerfile in a root of its own")
-    folder = tmp_path_factory.mktemp("image")
-    return replay(stages(FILES[0]), ROOT, base(request.param, folder), folder)
-
-
-def base(name: str, folder: Path) -> Base:
-    if name == "borrowed":
-        return Borrowed()
-    return Bootstrapped.make(folder / "debian", RELEASE, ["python3", "python3-pip", "python3-venv"])
-
-
-@pytest.fixture(scope="module")
-def running(last: Stage, image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+def running(last: Stage, image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The image, running and healthy."""
     folder = tmp_path_factory.mktemp("container")
-    with container(last, image, folder, ROOT / "deploy" / "sidecar", ENVIRON) as started:
-        started.waits_until_healthy(15)
+    with Container.of(last, image, ROOT / "deploy" / "sidecar", folder, ENVIRON).run(folder, "sidecar") as started:
+        started.waits_until_healthy(last)
         yield started
 
 
-def test_it_runs_as_nobody_with_no_capability(running: Container) -> None:
+def test_it_runs_as_nobody_with_no_capability(running: Running) -> None:
     status = running.status()
     assert set(status["Uid"].split()) == set(status["Gid"].split()) == {"65532"}
     assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
     assert status["NoNewPrivs"] == "1"
 
 
-def test_it_answers_callers(running: Container) -> None:
-    assert running.exec("python", "-c", ASK).stdout == "401\n"
+def test_it_answers_callers(running: Running) -> None:
+    assert running.exec("python", "-c", ASK, "127.0.0.1", "8080", "/", "").stdout.startswith("[401, ")
 
 
 @pytest.mark.parametrize("place", ["/", "/etc/sidecar", "/opt/sidecar", "/usr/local", "/tmp", "/var"])
-def test_it_can_write_nowhere_but_in_its_volumes(running: Container, place: str) -> None:
+def test_it_can_write_nowhere_but_in_its_volumes(running: Running, place: str) -> None:
     done = running.exec("touch", f"{place}/x")
     assert done.returncode != 0
     assert "Read-only file system" in done.stderr or "Permission denied" in done.stderr
 
 
-def test_it_can_write_in_its_volumes(running: Container, last: Stage) -> None:
+def test_it_can_write_in_its_volumes(running: Running, last: Stage) -> None:
     for volume in last.last("VOLUME").exec_form:
         assert running.exec("touch", f"{volume}/x").returncode == 0
 
@@ -137,18 +86,64 @@ def test_no_stage_had_a_compiler(image: Image) -> None:
         assert not there & {"cc", "gcc", "g++", "ld", "make"}
 
 
-def test_sigterm_ends_it_well_and_then_it_is_not_healthy(running: Container) -> None:
+def test_sigterm_ends_it_well_and_then_it_is_not_healthy(running: Running) -> None:
     running.child.send(signal.SIGTERM)
     assert running.child.wait(15) == 0
 
 
-@pytest.mark.skipif(not LONG, reason="the long form: make test-long")
-def test_the_egress_image_loads_its_rules(tmp_path: Path) -> None:
-    (stage,) = stages(FILES[1])
-    debian = Bootstrapped.make(tmp_path / "debian", RELEASE, [])
-    built = replay([stage], FILES[1].parent, debian, tmp_path)
-    command = [*stage.last("ENTRYPOINT").exec_form, *stage.last("CMD").exec_form]
-    with pod_and_world() as (pod, _):
-        pod.run("unshare", "--mount", *built.inside(command, {}, debian.seal(built.root)))
-        assert pod.counters().keys() >= {"refused_metadata", "refused_out", "refused_in"}
-        assert pod.tries(10001, [("tcp", "10.88.0.1", 80)]) == ["ECONNREFUSED"]
+# in a pod
+
+
+@pytest.fixture(scope="module")
+def deployed(last: Stage, image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """The pod with the image in it, up."""
+    with deploy(last, image, tmp_path_factory.mktemp("pod")) as up:
+        yield up
+
+
+def test_it_becomes_ready_once_the_agent_is_up_and_the_keys_are_there(deployed: Deployed) -> None:
+    deadline = time.monotonic() + 15
+    while deployed.ask(POD[0], 9090, "/readyz")[0] != 200:
+        assert time.monotonic() < deadline, deployed.sidecar.child.stderr
+        time.sleep(0.2)
+    assert deployed.ask(POD[0], 9090, "/livez")[0] == 200
+
+
+def test_callers_reach_the_agent_with_a_token_and_not_without(deployed: Deployed) -> None:
+    assert deployed.ask(POD[0], 8080)[0] == 401
+    status, body = deployed.ask(POD[0], 8080, token=deployed.token())
+    assert status == 200, body
+    told = json.loads(body)
+    assert told["hello"] == "alice"
+    assert told["who"]["X-Identity-Issuer"] == "staff"
+
+
+def test_nobody_reaches_the_agent_round_the_sidecar(deployed: Deployed) -> None:
+    places = [("tcp", host, port) for host in POD for port in (8000, 8181)]
+    assert deployed.world.tries(0, places) == ["ECONNREFUSED"] * 4
+
+
+def test_the_agent_gets_nowhere_but_to_the_sidecar(deployed: Deployed) -> None:
+    before = deployed.pod.counters()
+    tried = [("tcp", GATEWAY[0], 443), *(("tcp", host, 80) for host in METADATA)]
+    assert deployed.pod.tries(AGENT, tried) == ["ECONNREFUSED"] * len(tried)
+    counters = deployed.pod.counters()
+    assert counters["refused_metadata"] - before["refused_metadata"] == len(METADATA)
+    assert counters["refused_out"] - before["refused_out"] == 1
+    assert deployed.agent.exec("python", "-c", ASK, "127.0.0.1", "8080", "/", "").stdout.startswith("[401, ")
+
+
+def test_nothing_of_the_sidecars_was_refused(deployed: Deployed) -> None:
+    """Its fetches, its answers and its last words all left."""
+    assert deployed.pod.counters()["left_by_sidecar"] > 0
+    before = deployed.pod.counters()["refused_out"]
+    for _ in range(3):
+        deployed.ask(POD[0], 8080, token=deployed.token())
+    assert deployed.pod.counters()["refused_out"] == before
+
+
+def test_the_agent_cannot_read_what_is_the_sidecars(deployed: Deployed) -> None:
+    state = next(source for source, place in deployed.sidecar.container.mounts.items() if place == "/var/lib/sidecar")
+    assert [*state.iterdir()]
+    assert state.stat().st_mode & 0o077 == 0
+    assert deployed.agent.exec("ls", f"/proc/{deployed.sidecar.child.pid}/root/").returncode != 0

@@ -1,0 +1,27 @@
+"""The image, built once for the tests that run it."""
+
+import os
+
+import pytest
+
+from tests.child import ROOT
+from tests.counterparts import missing
+from tests.deploy.dockerfile import Stage, stages
+from tests.deploy.replay import LONG, RELEASE, Bootstrapped, Borrowed, Image, replay
+
+
+@pytest.fixture(scope="module")
+def last() -> Stage:
+    """What the Dockerfile says of the image."""
+    return stages(ROOT / "Dockerfile")[-1]
+
+
+@pytest.fixture(scope="module", params=["borrowed", "bootstrapped"] if LONG else ["borrowed"])
+def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """The image, built on each base."""
+    if os.geteuid() != 0:
+        missing("root, to replay a Dockerfile in a root of its own")
+    folder = tmp_path_factory.mktemp("image")
+    packages = ["python3", "python3-pip", "python3-venv"]
+    base = Borrowed() if request.param == "borrowed" else Bootstrapped.make(folder / "debian", RELEASE, packages)
+    return replay(stages(ROOT / "Dockerfile"), ROOT, base, folder)
