@@ -230,13 +230,13 @@ class Connection(asyncio.Protocol):
             self._buffer = b""
             self.refuse(HeadTooLarge(f"a head of more than {limit} bytes"), None, close=True)
         elif end < 4:
-            self._incomplete(data)
+            self._incomplete(data, start)
         else:
             self._buffer = data[end:] if end != len(data) else b""
             self._request(data[:end] if end != len(data) else data)
 
-    def _incomplete(self, data: bytes) -> None:
-        if _IRREGULAR.search(data):
+    def _incomplete(self, data: bytes, start: int) -> None:
+        if _IRREGULAR.search(data, start):  # what stands before was looked at when it came
             self._buffer = b""
             self.refuse(BadRequest("a NUL, a bare CR or LF, or an empty line before the request"), None, close=True)
             return
@@ -265,7 +265,7 @@ class Connection(asyncio.Protocol):
                 self._begin(head, passage)
             else:
                 self.deadline = relay.tick + relay.timeouts.first_byte
-                self._waiting = relay.spawn(self._admit(head, passage))
+                self._waiting = relay.admit(self._admit(head, passage))
 
     async def _admit(self, head: Head[Any], wait: Awaitable[Passage]) -> None:
         """Wait for a door that has to ask someone first."""

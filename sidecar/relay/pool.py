@@ -82,6 +82,7 @@ class Pool:
         self._connect_seconds = connect_seconds
         self._clock = clock
         self._idle: deque[Upstream] = deque()
+        self._closed = False
 
     def take(self, *, fresh: bool) -> Upstream | None:
         """An idle connection, or ``None``: then ``connect``. *fresh*: for a request that can't be repeated."""
@@ -113,7 +114,7 @@ class Pool:
         transport = upstream.transport
         if transport.is_closing():
             return
-        if len(self._idle) >= MOST_IDLE or transport.get_write_buffer_size():
+        if self._closed or len(self._idle) >= MOST_IDLE or transport.get_write_buffer_size():
             transport.close()  # what is unsent is of a request that was answered early: none waits behind it
             return
         transport.resume_reading()  # the last caller's slowness is not the next one's
@@ -130,6 +131,8 @@ class Pool:
             self._idle.popleft().transport.close()
 
     def close(self) -> None:
+        """Close what is idle now, and what is given back later."""
+        self._closed = True
         while self._idle:
             self._idle.pop().transport.close()
 

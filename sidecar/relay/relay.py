@@ -174,6 +174,16 @@ class Relay:
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._tasks.create_task(work)
 
+    def admit(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Wait for a door: the request counts as open meanwhile."""
+        self.requests += 1
+        task = self.spawn(work)
+        task.add_done_callback(self._admitted)
+        return task
+
+    def _admitted(self, _task: asyncio.Task[None]) -> None:
+        self.requests -= 1
+
     def dial(self, connection: Connection, exchange: Exchange) -> None:
         """Connect to the exchange's upstream, then begin."""
         connection.dialling(self.spawn(self._dial(connection, exchange)))

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -554,3 +555,17 @@ async def test_a_caller_that_never_takes_its_last_answer_is_given_up() -> None:
         await until(lambda: not served.relay.connections, within=6)
         async with caller(served.endpoint) as other:
             assert (await other.ask(get())).status == 200  # whatever happened, the relay is well
+
+
+async def test_a_head_in_thousands_of_pieces_costs_no_more_than_it_should() -> None:
+    """Each piece is looked at once: all of it anew would be seconds for one head that anyone may send."""
+    async with scene() as (_, served, one):
+        one.send(b"GET / HTTP/1.1\r\nHost: a\r\nX: ")
+        await until(lambda: served.relay._connections)
+        (connection,) = served.relay._connections
+        began = time.process_time()
+        for _ in range(30_000):
+            connection.data_received(b"y")
+        assert time.process_time() - began < 2
+        connection.data_received(b"\r\n\r\n")
+        assert (await one.answer()).status == 200
