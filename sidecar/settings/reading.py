@@ -1,5 +1,6 @@
 """One pass over one file: what was given, what is wrong with it, and what isn't known on this machine."""
 
+import re
 from typing import NamedTuple
 
 from sidecar.settings.place import Entry, Node, Scalar, Table
@@ -29,12 +30,12 @@ class Reading:
         self._references: list[tuple[At, str, str]] = []
 
     def problem(self, path: str, line: int, what: str, mend: str) -> None:
-        self.problems.append(Problem(printable(path), self.source.name, line, what, mend))
+        self.problems.append(Problem(printable(path), self.source.name, line, printable(what), printable(mend)))
         self._doubtful.add(path)
 
     def note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(text)
+        if (shown := printable(text)) not in self.notes:
+            self.notes.append(shown)
 
     def absent(self, path: str, line: int, absent: Absent) -> None:
         if self.strict:
@@ -146,4 +147,9 @@ def fetched(node: Table, at: At) -> str:
     name = entry.node
     if not isinstance(name, Scalar) or name.kind != "string" or not name.text:
         raise Misfit(f"has no name behind {where}:", "Write  {env: NAME}  or  {file: PATH}")
+    if where == "env" and not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name.text):
+        # It isn't shown: it may be the secret itself.
+        raise Misfit(
+            "has behind env: what is not the name of a variable", "Write  {env: NAME}  and set NAME to the value."
+        )
     return at.reading.source.variable(name.text) if where == "env" else at.reading.source.file(name.text)

@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.identity.principal import Kind, Principal
@@ -187,23 +187,27 @@ principals = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(conditions, principals)
 def test_a_double_negation_says_the_same(condition: Who, principal: Principal) -> None:
     twice = who(none_of=(who(none_of=(condition,)),))
     assert (twice.unmet(principal) is None) == (condition.unmet(principal) is None)
 
 
+@settings(deadline=None)
 @given(conditions, principals)
 def test_a_condition_and_its_negation_never_both_hold(condition: Who, principal: Principal) -> None:
     assert condition.unmet(principal) is not None or who(none_of=(condition,)).unmet(principal) is not None
 
 
+@settings(deadline=None)
 @given(conditions, st.frozensets(names))
 def test_what_holds_with_unknown_groups_holds_with_every_known_ones(condition: Who, groups: frozenset[str]) -> None:
     if condition.unmet(OVERAGE) is None:
         assert condition.unmet(replace(ALICE, groups=groups)) is None
 
 
+@settings(deadline=None)
 @given(conditions)
 def test_a_condition_on_groups_never_holds_while_they_are_unknown(condition: Who) -> None:
     assert who(groups=among("sales"), all_of=(condition,)).unmet(OVERAGE) is not None

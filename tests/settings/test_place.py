@@ -1,7 +1,7 @@
 """YAML as values that know their line: what is read, what is refused, and that nothing too large is ever built."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.settings.place import MOST_DEPTH, MOST_VALUES, Entry, Items, Node, Scalar, Table, Unreadable, tree
@@ -172,6 +172,7 @@ def test_size_is_bounded() -> None:
         read("- x\n" * MOST_VALUES)
 
 
+@settings(deadline=None)
 @given(st.text() | st.text(alphabet="ab:,-[]{}&*!|>'\"%@`?#<~ \t\n01"))
 def test_any_text_is_a_tree_or_unreadable(text: str) -> None:
     refused = None

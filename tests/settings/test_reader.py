@@ -234,6 +234,7 @@ def anything(file: Path, content: bytes, *, strict: bool) -> None:
         str(found).encode()
 
 
+@settings(deadline=None)
 @given(content=st.binary() | st.text().map(str.encode), strict=st.booleans())
 def test_any_bytes_are_settings_or_problems(file: Path, content: bytes, strict: bool) -> None:
     anything(file, content, strict=strict)
@@ -302,3 +303,22 @@ def shaped(shape: Shape) -> st.SearchStrategy[Any]:
 @given(tree=trees | shaped(CONFIGURATION), strict=st.booleans())
 def test_any_tree_is_settings_or_problems(file: Path, tree: Any, strict: bool) -> None:
     anything(file, yaml.safe_dump(tree).encode("utf-8", "surrogatepass"), strict=strict)
+
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "config").glob("*.yaml"))
+
+
+@settings(deadline=None)
+@given(
+    example=st.sampled_from(EXAMPLES),
+    start=st.floats(0, 1, exclude_max=True),
+    length=st.integers(0, 40),
+    instead=st.sampled_from(["", *WORDS, ": ", "{", "}", "[", "]", "- ", "\n", "  ", "*", "&", "!", "'"])
+    | st.text(max_size=5),
+)
+def test_an_example_with_a_hole_or_a_splinter_in_it_is_settings_or_problems(
+    file: Path, example: Path, start: float, length: int, instead: str
+) -> None:
+    text = example.read_text()
+    at = int(start * len(text))
+    anything(file, (text[:at] + instead + text[at + length :]).encode(), strict=False)

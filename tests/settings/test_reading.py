@@ -131,6 +131,14 @@ def test_a_key_with_control_characters_is_reported_on_one_line() -> None:
     assert "\x1b" not in str(one.problems[0])
 
 
+def test_whatever_is_said_is_said_on_one_line() -> None:
+    one = reading(strict=False)
+    one.note("a\nb")
+    one.problem("a", 1, "x\ny", "z\x1b[2J")
+    At(one, "b", 1).misfit(Absent("is /a\nb, which is not there", "Put it there."))
+    assert all(text.isprintable() for text in (*one.notes, one.problems[0].what, one.problems[0].mend))
+
+
 def test_a_text_may_be_elsewhere() -> None:
     table = Table(1, {"env": Entry(1, Scalar(1, "NAME", "string"))})
     assert elsewhere(table)

@@ -76,6 +76,12 @@ def test_a_value_that_fits_is_read(shape: Shape, text: str, value: object) -> No
         (NAME, "{a: b}", "is a table, not a name", "Write it like  name"),
         (NAME, "{env: A, file: b}", "is a table, not a name", "Write it like  name"),
         (NAME, "{env: }", "has no name behind env:", "Write  {env: NAME}  or  {file: PATH}"),
+        (
+            NAME,
+            "{env: sk-live-1}",
+            "has behind env: what is not the name of a variable",
+            "Write  {env: NAME}  and set NAME to the value.",
+        ),
         (NAME, "{file: 5}", "has no name behind file:", "Write  {env: NAME}  or  {file: PATH}"),
         (NAME, "{env: [A]}", "has no name behind env:", "Write  {env: NAME}  or  {file: PATH}"),
         (NAME, "{env: UPPER}", "is not a name", "It has to be a name."),
