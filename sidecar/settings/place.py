@@ -72,25 +72,27 @@ class Unreadable(Exception):
         self.mend = mend
 
 
-def tree(text: str, report: Report) -> Node:
+def tree(text: str, report: Report, loader: Any = _LOADER) -> Node:
     """Read one YAML document; an empty one is an empty table.
 
     What leaves the rest readable (a key that stands twice) goes to *report*; for the rest ``Unreadable`` is raised.
     """
-    events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
+    events: Iterator[Any] = yaml.parse(text, Loader=loader)
     try:
         return _Builder(events, report).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise Unreadable(line, f"is not YAML: {error.problem or error.context}", _mend(str(error.problem))) from None
+        # PyYAML without libyaml cites the handle of a tag, which may be a secret that begins with ! and wants quotes.
+        said = re.sub(r"\s*'[^'<]{2,}'", "", error.problem or error.context or "")
+        raise Unreadable(line, f"is not YAML: {said}", _mend(said)) from None
     except yaml.YAMLError:
         mend = "Write it as plain UTF-8, without control characters."
         raise Unreadable(_unprintable(text), "holds a character that YAML doesn't allow", mend) from None
 
 
-def _mend(problem: str) -> str:
-    if "cannot start any token" in problem:
+def _mend(said: str) -> str:
+    if "cannot start any token" in said:
         return "Indent with spaces, not tabs; text that begins with one of  @ ` %  goes in quotes."
     return "Mind the indentation and the brackets; text that holds one of  : # { } [ ] , & * ! | >  goes in quotes."
 
