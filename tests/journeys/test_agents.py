@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from tests.journeys.given import bearer, given
+from tests.journeys.handmade import listening
 from tests.journeys.issuer import Issuer
 from tests.journeys.raw import connection, read_answer, say
 from tests.running import Running, sidecar
@@ -144,12 +145,11 @@ async def test_an_agent_on_a_unix_socket_and_callers_on_another(issuer: Issuer, 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(request), request))
-        await writer.drain()
 
-    more: dict[str, Any] = {"agent": {"url": f"unix:{agent}"}, "inbound": {"listen": f"unix:{front}"}}
+    more: dict[str, Any] = {"inbound": {"listen": f"unix:{front}"}}
     async with (
-        await asyncio.start_unix_server(answer, agent),
-        sidecar(given(issuer, "", **more), tmp_path),
+        listening(answer, agent) as url,
+        sidecar(given(issuer, url, **more), tmp_path),
         aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(front))) as client,
         client.get("http://agent.example/echo", headers=bearer(issuer.token())) as response,
     ):

@@ -1,12 +1,10 @@
-"""How calls end when someone goes away, is slow, or is told to stop."""
+"""How calls end when someone goes away, is slow, or says nothing more."""
 
 import asyncio
 import contextlib
-import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,37 +12,19 @@ import aiohttp
 import pytest
 
 from tests.journeys.given import bearer, given
+from tests.journeys.handmade import always, listening
 from tests.journeys.issuer import Issuer
-from tests.journeys.raw import connection, say
+from tests.journeys.patience import SLACK, until
+from tests.journeys.raw import connection
 from tests.running import Running, sidecar
 
-SLACK = 5
-"""How many times longer than promised something may take on a machine that is busy with other tests."""
-
-
-async def until(condition: Callable[[], Any], seconds: float = 5.0) -> Any:
-    """Ask until the answer is true."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = await condition()
-        if answer or time.monotonic() > deadline:
-            return answer
-        await asyncio.sleep(0.02)
+HI = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
 
 async def seen_by(agent: str) -> dict[str, Any]:
     async with aiohttp.ClientSession() as session, session.get(f"{agent}/seen") as response:
         answer: dict[str, Any] = await response.json()
         return answer
-
-
-@asynccontextmanager
-async def listening(
-    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any],
-) -> AsyncIterator[str]:
-    """An agent that a test makes by hand."""
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 # the caller goes away
@@ -118,17 +98,13 @@ async def test_an_agent_that_takes_no_connection_is_a_502_within_the_connect_lim
 async def test_an_agent_that_comes_back_is_used_at_once(
     issuer: Issuer, client: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
-
-    async with listening(serve) as url:
+    async with listening(always(HI)) as url:
         port = int(url.rsplit(":", 1)[1])
     async with sidecar(given(issuer, url), tmp_path) as running:
         async with client.get(running.url + "/", headers=bearer(issuer.token())) as response:
             assert response.status == 502
         async with (
-            await asyncio.start_server(serve, "127.0.0.1", port),
+            listening(always(HI), port),
             client.get(running.url + "/", headers=bearer(issuer.token())) as response,
         ):
             assert (response.status, await response.text()) == (200, "hi")
@@ -139,13 +115,7 @@ async def test_a_kept_connection_that_the_agent_closed_costs_no_call(
 ) -> None:
     """The agent closes each connection behind its answer without saying so; not one call fails for it."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
-        await writer.drain()
-        writer.close()
-
-    async with listening(serve) as url, sidecar(given(issuer, url), tmp_path) as running:
+    async with listening(always(HI)) as url, sidecar(given(issuer, url), tmp_path) as running:
         for _ in range(200):
             async with client.get(running.url + "/", headers=bearer(issuer.token())) as response:
                 assert response.status == 200
@@ -173,13 +143,10 @@ async def test_an_agent_that_is_slow_is_a_504(
 async def test_half_an_answer_is_never_taken_for_a_whole_one(
     issuer: Issuer, client: aiohttp.ClientSession, tmp_path: Path, half: bytes
 ) -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\n" + half)
-        await writer.drain()
-        writer.close()
-
-    async with listening(serve) as url, sidecar(given(issuer, url), tmp_path) as running:
+    async with (
+        listening(always(b"HTTP/1.1 200 OK\r\n" + half)) as url,
+        sidecar(given(issuer, url), tmp_path) as running,
+    ):
         with pytest.raises((aiohttp.ClientPayloadError, aiohttp.ClientConnectionError)):
             async with client.get(running.url + "/", headers=bearer(issuer.token())) as response:
                 await response.read()
@@ -190,11 +157,10 @@ async def test_an_agent_that_dies_before_it_answers_is_a_502(
 ) -> None:
     calls = 0
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         nonlocal calls
         calls += 1
         await reader.readuntil(b"\r\n\r\n")
-        writer.close()
 
     async with (
         listening(serve) as url,
@@ -212,14 +178,11 @@ async def test_an_open_websocket_ends_when_neither_side_has_spoken_for_too_long(
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-        if speaks == "agent":
-            with contextlib.suppress(ConnectionError):
-                while True:
-                    writer.write(b".")
-                    await writer.drain()
-                    await asyncio.sleep(0.1)
+        while speaks == "agent":
+            writer.write(b".")
+            await writer.drain()
+            await asyncio.sleep(0.1)
         await reader.read()
-        writer.close()
 
     more = {"inbound": {"timeouts": {"idle": "800ms"}}}
     async with (
@@ -245,75 +208,3 @@ async def _ended(reader: asyncio.StreamReader) -> None:
     with contextlib.suppress(ConnectionError):
         while await reader.read(1024):
             pass
-
-
-# told to stop
-
-
-async def ready(running: Running) -> int:
-    async with aiohttp.ClientSession() as session, session.get(f"{running.health}/readyz") as response:
-        return response.status
-
-
-async def test_a_stop_is_known_at_once_and_lets_streams_run_to_their_end(
-    issuer: Issuer, agent: str, client: aiohttp.ClientSession, tmp_path: Path
-) -> None:
-    more = {"inbound": {"timeouts": {"drain": "20s"}}}
-    async with sidecar(given(issuer, agent, **more), tmp_path) as running:
-        assert await until(lambda: _is(running, 200)), "ready"
-        url = f"{running.url}/events?n=20&pause=0.1"
-        async with client.get(url, headers=bearer(issuer.token())) as response:
-            await response.content.readline()
-            running.send(signal.SIGTERM)
-            assert await until(lambda: _is(running, 503), 1.0), "not ready any more"
-            assert (await response.read()).endswith(b"id: 19\ndata: 19 \n\n")
-        assert await running.ended() == 0
-
-
-async def _is(running: Running, status: int) -> bool:
-    return await ready(running) == status
-
-
-async def test_a_stop_waits_no_longer_than_drain(
-    issuer: Issuer, agent: str, client: aiohttp.ClientSession, tmp_path: Path
-) -> None:
-    more = {"inbound": {"timeouts": {"drain": "1s"}}}
-    async with sidecar(given(issuer, agent, **more), tmp_path) as running:
-        url = f"{running.url}/events?n=100000&pause=0.05"
-        async with client.get(url, headers=bearer(issuer.token())) as response:
-            await response.content.readline()
-            began = time.monotonic()
-            running.send(signal.SIGTERM)
-            with pytest.raises((aiohttp.ClientPayloadError, aiohttp.ClientConnectionError)):
-                await response.read()
-            assert time.monotonic() - began > 0.9
-        assert await running.ended(within=1.0 * SLACK) == 0
-
-
-async def test_a_stop_ends_idle_connections_and_takes_no_new_ones(
-    issuer: Issuer, fastapi: str, client: aiohttp.ClientSession, tmp_path: Path
-) -> None:
-    async with sidecar(given(issuer, fastapi), tmp_path) as running:
-        port = running.port
-        async with client.get(running.url + "/echo", headers=bearer(issuer.token())) as response:
-            assert response.status == 200
-        began = time.monotonic()
-        running.send(signal.SIGTERM)
-        assert await running.ended() == 0
-        assert time.monotonic() - began < 1.0 * SLACK, "an idle connection is nothing to wait for"
-    with pytest.raises(OSError, match="Connect call failed"):
-        await asyncio.open_connection("127.0.0.1", port)
-
-
-async def test_without_requests_a_stop_takes_no_time_and_leaves_nothing_behind(
-    issuer: Issuer, fastapi: str, tmp_path: Path
-) -> None:
-    async with sidecar(given(issuer, fastapi), tmp_path) as running:
-        assert (await say(running, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")).status == 401
-        control = running.state / "control.sock"
-        assert control.is_socket()
-        assert control.stat().st_mode & 0o777 == 0o600
-        running.send(signal.SIGINT)
-        assert await running.ended() == 0
-        assert not control.exists()
-    assert "Traceback" not in running.stderr

@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 
 from tests.journeys.given import bearer, given
+from tests.journeys.handmade import always, listening
 from tests.journeys.issuer import Issuer
 from tests.journeys.issuer import issuer as serve_issuer
 from tests.journeys.seen import seen
@@ -142,16 +143,10 @@ async def test_who_may_call_is_judged_anew_for_tokens_already_seen(
 async def test_another_agent_gets_the_next_call(
     issuer: Issuer, fastapi: str, client: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 418 Teapot\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        await writer.drain()
-        writer.close()
-
     async with sidecar(given(issuer, fastapi), tmp_path) as running:
         assert await status(client, running, issuer.token()) == 200
-        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-            running.write(given(issuer, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+        async with listening(always(b"HTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n")) as url:
+            running.write(given(issuer, url))
             running.send(signal.SIGHUP)
             await becomes(client, running, issuer.token(), 418)
 
