@@ -84,7 +84,7 @@ def tree(text: str, report: Report, loader: Any = _LOADER) -> Node:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         # PyYAML without libyaml cites the handle of a tag, which may be a secret that begins with ! and wants quotes.
-        said = re.sub(r"\s*'[^'<]{2,}'", "", error.problem or error.context or "")
+        said = re.sub(r"\s*'![^']*'", "", error.problem or error.context or "")
         raise Unreadable(line, f"is not YAML: {said}", _mend(said)) from None
     except yaml.YAMLError:
         mend = "Write it as plain UTF-8, without control characters."
