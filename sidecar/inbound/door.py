@@ -70,7 +70,16 @@ class Visit(Passage):
 
     __slots__ = ("_began", "_caller", "_door", "_head", "_invocation", "_trace")
 
-    def __init__(self, door: "Door", head: Head[Plan], sent: bytes, trace: Trace, began: int) -> None:
+    def __init__(
+        self,
+        door: "Door",
+        head: Head[Plan],
+        sent: bytes,
+        trace: Trace,
+        began: int,
+        caller: Caller | None = None,
+        invocation: Invocation | None = None,
+    ) -> None:
         self.pool = door.agent  # not by super(): it costs as much as all of these
         self.head = sent
         self.mark = b"X-Trace-Id: %b\r\n" % trace.trace_id
@@ -78,12 +87,8 @@ class Visit(Passage):
         self._head = head
         self._trace = trace
         self._began = began
-        self._caller: Caller | None = None
-        self._invocation: Invocation | None = None
-
-    def of(self, caller: Caller, invocation: Invocation) -> "Visit":
-        self._caller, self._invocation = caller, invocation
-        return self
+        self._caller = caller
+        self._invocation = invocation
 
     def ended(self, outcome: Outcome, status: int) -> None:
         door = self._door
@@ -151,11 +156,7 @@ class Door:
         self._tracer = tracer
         self._rules = Rules(manners.public, OWNED if own is not None else ())
         self._verdicts: dict[bytes, Verdict] = {}
-        self._shapes: Shapes[Plan] = Shapes(self._plan)
-
-    @property
-    def shapes(self) -> Shapes[Plan]:
-        return self._shapes
+        self.shapes: Shapes[Plan] = Shapes(self._plan)
 
     def drops(self, name: bytes) -> bool:
         return name == b"authorization" or name in headers.REPLACED or headers.forged(name) or headers.forwarding(name)
@@ -193,13 +194,14 @@ class Door:
         self._journal.record(
             caller.admitted.fill(began, trace.trace_id, trace.span_id, trace.span_id, head.method, head.path)
         )
-        left = verified.expires - self._clock()
+        left = verified.expires - began / 1e9
         invocation, handle = self.invocations.open(caller.principal, trace.trace_id, trace.span_id, left)
-        self._shapes.keep(head.shape)
+        if not head.shape.kept:
+            self.shapes.keep(head.shape)
         added = b"%bX-Identity-Invocation: %b\r\n" % (caller.lines, handle)
         member = b"identity.invocation=" + self.invocations.attach(invocation) if self._manners.baggage else b""
         sent = self._request(head, peer, trace, added, member)
-        return Visit(self, head, sent, trace, began).of(caller, invocation)
+        return Visit(self, head, sent, trace, began, caller, invocation)
 
     def _request(self, head: Head[Plan], peer: Peer, trace: Trace, added: bytes, member: bytes = b"") -> bytes:
         """The head that the agent gets: what the caller may say, then what only the sidecar says. *member* is the

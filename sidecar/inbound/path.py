@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 from sidecar.errors import PathAmbiguous
 
-_SUSPECT = re.compile(rb"[%\\;]|//|/\.")
+_SUSPECT = re.compile(rb"[%\\;]|//|/\.").search
 _DOT_SEGMENT = re.compile(rb"(?:^|/)\.{1,2}(?:/|$)")
 _MOST_DECODINGS = 4
 
@@ -34,7 +34,7 @@ class Rules:
 
     def select(self, path: bytes) -> Rule:
         """The rule of *path*, a request's as it came, without its query. Raise ``PathAmbiguous``."""
-        if _SUSPECT.search(path) is None:
+        if _SUSPECT(path) is None:
             return self._match(path)
         plain = _plainest(path)
         if _DOT_SEGMENT.search(plain) or _DOT_SEGMENT.search(path):

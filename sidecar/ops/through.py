@@ -17,11 +17,7 @@ class Through:
     def __init__(self, pool: Pool, trace_id: Callable[[], bytes]) -> None:
         self._pool = pool
         self._trace_id = trace_id
-        self._shapes: Shapes[tuple[int, ...]] = Shapes(_kept)
-
-    @property
-    def shapes(self) -> Shapes[tuple[int, ...]]:
-        return self._shapes
+        self.shapes: Shapes[tuple[int, ...]] = Shapes(_kept)
 
     def drops(self, name: bytes) -> bool:
         return name in _NOT_PASSED

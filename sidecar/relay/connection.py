@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_DONE = Outcome.DONE
+
 _IRREGULAR = re.compile(rb"\x00|(?<!\r)\n|\r(?!\n|\Z)|\A\r")
 """What nothing that follows can mend, so that it is refused before the head is whole: NUL, bare CR or LF, no line."""
 _MOST_PIPELINED = 65536
@@ -135,9 +137,6 @@ class Connection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         self.transport.write(data)
 
-    def touch_idle(self) -> None:
-        self.deadline = self.relay.tick + self.relay.timeouts.idle
-
     def pause(self, full: bool) -> None:
         if full and not self._paused:
             self._paused = True
@@ -150,7 +149,7 @@ class Connection(asyncio.Protocol):
         """The answer has been written whole."""
         body_open = exchange.wants_body
         self._ended(exchange, outcome)
-        if outcome is not Outcome.DONE:
+        if outcome is not _DONE:
             self._reset()
         elif body_open:
             self._linger()
@@ -191,7 +190,7 @@ class Connection(asyncio.Protocol):
 
     def _next(self) -> None:
         """Go on to the next request, once there is room for its answer."""
-        self.deadline = self.relay.tick + self.relay.timeouts.idle
+        self.deadline = self.relay.idle_at
         if self._full:
             self._postponed = True
             self.pause(True)
@@ -252,7 +251,8 @@ class Connection(asyncio.Protocol):
         try:
             head = parse(data, relay.door.shapes)
             self.keep_alive = head.keep_alive and not relay.draining
-            relay.check_load()
+            if relay.requests >= relay.limits.requests:
+                relay.overloaded()
             passage = relay.door.admit(head, self.peer)
         except BadRequest as refusal:
             self.refuse(refusal, head, close=True)

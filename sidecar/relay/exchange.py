@@ -22,6 +22,7 @@ _REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 """Idempotent (RFC 9110, section 9.2.2)."""
 _HEAD, _LENGTH, _CHUNKED, _UNTIL_CLOSE, _NOTHING, _TUNNEL, _OVER = range(7)
 _FINAL = 200
+_DONE = Outcome.DONE
 
 
 class Exchange:
@@ -31,24 +32,25 @@ class Exchange:
         "_answer_left",
         "_answer_reader",
         "_caller",
-        "_head",
         "_held",
         "_keep_upstream",
         "_left",
         "_mode",
-        "_passage",
         "_pending",
         "_reader",
         "_sent_at_all",
         "_upstream",
         "answered",
+        "head",
+        "passage",
         "status",
+        "wants_body",
     )
 
     def __init__(self, caller: "Connection", head: Head[Any], passage: Passage) -> None:
         self._caller = caller
-        self._head = head
-        self._passage = passage
+        self.head = head
+        self.passage = passage
         self._upstream: Upstream | None = None
         self._left = head.length
         self._reader = Chunked() if head.chunked else None
@@ -62,25 +64,14 @@ class Exchange:
         self.answered = False
         """The answer's head has gone to the caller: a refusal can't any more."""
         self.status = 0
-
-    @property
-    def wants_body(self) -> bool:
+        self.wants_body = head.length > 0 or head.chunked
         """The caller still owes bytes of this request, or the bytes are a tunnel's."""
-        return self._left > 0 or self._reader is not None or self._mode == _TUNNEL
 
     @property
     def repeatable(self) -> bool:
         """Nothing is lost by sending it again on another connection."""
-        head = self._head
+        head = self.head
         return head.method in _REPEATABLE and not head.length and not head.chunked and not head.websocket
-
-    @property
-    def passage(self) -> Passage:
-        return self._passage
-
-    @property
-    def head(self) -> Head[Any]:
-        return self._head
 
     # to the upstream
 
@@ -88,7 +79,7 @@ class Exchange:
         """Send the request's head, and what has come of its body."""
         self._upstream = upstream
         upstream.side = self
-        head = self._head
+        head = self.head
         if head.shape.plain:
             framing = b"\r\n"
         elif head.chunked:
@@ -99,9 +90,11 @@ class Exchange:
             framing = b"Content-Length: %d\r\n\r\n" % head.length
         else:
             framing = b"\r\n"
-        pending, self._pending = self._pending, b""
-        self._caller.pause(False)  # what was held back for want of an upstream; a full one pauses again
-        upstream.transport.write(self._passage.head + framing + pending)
+        if self._pending:
+            framing += self._pending
+            self._pending = b""
+            self._caller.pause(False)  # what was held back for want of an upstream; a full one pauses again
+        upstream.transport.write(self.passage.head + framing)
 
     def from_caller(self, data: bytes) -> bytes:
         """Pass a piece of the request's body on; return what stands behind the request."""
@@ -112,6 +105,7 @@ class Exchange:
             return self._chunks(data)
         taken = data if len(data) <= self._left else data[: self._left]
         self._left -= len(taken)
+        self.wants_body = self._left > 0
         self._send(taken)
         return data[len(taken) :]
 
@@ -124,6 +118,7 @@ class Exchange:
             out = chunk(payload) if payload else b""
             if reader.done:
                 self._reader = None
+                self.wants_body = False
                 out += b"0\r\n" + self._trailers(reader.trailers, self._dropped)
         except ValueError as error:
             self._fail(BadRequest(f"the body: {error}"), Outcome.REFUSED)
@@ -132,7 +127,7 @@ class Exchange:
         return data[reader.end :] if reader.done else b""
 
     def _dropped(self, name: bytes) -> bool:
-        return name in self._head.nominated or self._caller.relay.door.drops(name)
+        return name in self.head.nominated or self._caller.relay.door.drops(name)
 
     @staticmethod
     def _trailers(section: bytes, drops: Any) -> bytes:
@@ -164,7 +159,7 @@ class Exchange:
 
     def from_upstream(self, data: bytes) -> None:
         caller = self._caller
-        caller.touch_idle()
+        caller.deadline = caller.relay.idle_at
         mode = self._mode
         if mode == _HEAD:
             self._sent_at_all = True
@@ -211,12 +206,12 @@ class Exchange:
 
     def _interim(self, answer: Answer) -> None:
         """A 1xx is passed on to callers that know of them (RFC 9110, section 15.2)."""
-        if self._head.minor == 1:
+        if self.head.minor == 1:
             self._caller.write(_lines(answer, b"") + b"\r\n")
 
     def _switch(self, answer: Answer, rest: bytes) -> None:
         """A 101 only opens what was asked for."""
-        if self._head.websocket and answer.upgrade == b"websocket":
+        if self.head.websocket and answer.upgrade == b"websocket":
             self._open_tunnel(answer, rest)
         else:
             self._misread("it switches to a protocol that was not asked for")
@@ -225,9 +220,10 @@ class Exchange:
         caller = self._caller
         self.status, self.answered = answer.status, True
         self._mode = _TUNNEL
+        self.wants_body = True
         caller.keep_alive = False
         upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-        caller.write(_lines(answer, self._passage.mark) + upgrade + rest)
+        caller.write(_lines(answer, self.passage.mark) + upgrade + rest)
         early = caller.take_held()
         if early:
             self._send(early)
@@ -242,9 +238,9 @@ class Exchange:
             caller.keep_alive = False
         if not caller.keep_alive:
             framing += b"Connection: close\r\n"
-        elif self._head.minor == 0:
+        elif self.head.minor == 0:
             framing += b"Connection: keep-alive\r\n"
-        head = _lines(answer, self._passage.mark) + framing + b"\r\n"
+        head = _lines(answer, self.passage.mark) + framing + b"\r\n"
         if self._mode == _LENGTH and self._answer_left >= len(rest):
             self._answer_left -= len(rest)
             caller.write(head + rest)
@@ -260,7 +256,7 @@ class Exchange:
 
     def _framing(self, answer: Answer) -> bytes:
         """Decide how the answer's body is framed, towards us and towards the caller (RFC 9112, section 6.3)."""
-        bodiless = self._head.method == b"HEAD" or answer.status in (204, 304)
+        bodiless = self.head.method == b"HEAD" or answer.status in (204, 304)
         length = b"Content-Length: %d\r\n" % answer.length if answer.length >= 0 and answer.status != 204 else b""
         if bodiless:
             self._mode = _NOTHING
@@ -269,7 +265,7 @@ class Exchange:
             return length
         if answer.chunked:
             self._mode, self._answer_reader = _CHUNKED, Chunked()
-            if self._head.minor == 1:
+            if self.head.minor == 1:
                 return b"Transfer-Encoding: chunked\r\n"
             self._caller.keep_alive = False
             return b""
@@ -289,7 +285,7 @@ class Exchange:
         self._finish()
 
     def _walk(self, data: bytes) -> None:
-        reader, caller, raw = self._answer_reader, self._caller, self._head.minor == 1
+        reader, caller, raw = self._answer_reader, self._caller, self.head.minor == 1
         if reader is None:
             return
         try:
@@ -312,14 +308,14 @@ class Exchange:
         if self.wants_body:
             self._keep_upstream = False
         self._release()
-        self._caller.finished(self, Outcome.DONE)
+        self._caller.finished(self, _DONE)
 
     def _release(self) -> None:
         upstream, self._upstream = self._upstream, None
         if upstream is None:
             return
         if self._keep_upstream:
-            self._passage.pool.give_back(upstream)
+            self.passage.pool.give_back(upstream)
         else:
             upstream.drop()
 
@@ -330,6 +326,7 @@ class Exchange:
             self._caller.finished(self, Outcome.DONE)
         elif self._mode == _TUNNEL:
             self._mode = _OVER
+            self.wants_body = False
             self._caller.finished(self, Outcome.DONE if error is None else Outcome.AGENT_GONE)
         elif upstream is not None and upstream.reused and not self._sent_at_all and self.repeatable:
             self._caller.relay.dial(self._caller, self)  # the agent closed a kept connection as we took it
@@ -355,6 +352,8 @@ class Exchange:
         """Cancel the upstream's part at once."""
         tunnel = self._mode == _TUNNEL
         self._mode = _OVER
+        if tunnel:
+            self.wants_body = False
         upstream, self._upstream = self._upstream, None
         if upstream is None:
             return

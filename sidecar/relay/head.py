@@ -12,7 +12,7 @@ whether it is kept or not.
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -74,6 +74,8 @@ class Shape(Generic[T]):
     """No Upgrade, Expect or body, and one Connection at most: little about the framing needs a closer look."""
     plan: T
     """What the door made of these names."""
+    kept: bool = field(default=False, compare=False)
+    """It is in the table of those seen before."""
 
 
 def shape(names: tuple[bytes, ...], plan: Callable[[Mapping[bytes, tuple[int, ...]]], T]) -> Shape[T]:
@@ -171,12 +173,11 @@ class Head(Generic[T]):
 
 
 class _Gate:
-    """What llhttp says of a head: its target, and whether a body follows."""
+    """What llhttp says of a head: whether a body follows, or another protocol."""
 
-    __slots__ = ("complete", "url")
+    __slots__ = ("complete",)
 
     def __init__(self) -> None:
-        self.url = b""
         self.complete = False
 
     def opens(self, data: bytes) -> bool:
@@ -189,9 +190,6 @@ class _Gate:
         except HttpParserError as error:
             raise BadRequest(f"llhttp refuses the head: {type(error).__name__}") from error
         return False
-
-    def on_url(self, url: bytes) -> None:
-        self.url += url
 
     def on_message_complete(self) -> None:
         self.complete = True
@@ -215,12 +213,13 @@ class Shapes(Generic[T]):
 
     def keep(self, shape: Shape[T]) -> None:
         """Remember *shape*, of a head that was let in: strangers can't fill the table."""
-        if shape.names in self._kept or sum(map(len, shape.names)) > self.MOST_NAMES:
+        if shape.kept or sum(map(len, shape.names)) > self.MOST_NAMES:
             return
         if len(self._kept) >= self._most:
             for names in list(self._kept)[: self._most // 2]:
-                del self._kept[names]
+                self._kept.pop(names).kept = False
         self._kept[shape.names] = shape
+        shape.kept = True
 
 
 def parse(data: bytes, shapes: Shapes[T]) -> Head[T]:
@@ -250,8 +249,8 @@ def parse(data: bytes, shapes: Shapes[T]) -> Head[T]:
     else:
         _frame(head)
     body = head.length > 0 or head.chunked
-    if not (gate.url == target and (head.websocket if upgraded else gate.complete is not body)):
-        raise BadRequest("llhttp reads another target, an upgrade, or another body")
+    if not (head.websocket if upgraded else gate.complete is not body):
+        raise BadRequest("llhttp reads an upgrade, or another body")
     return head
 
 
@@ -322,8 +321,8 @@ def _why_not(data: bytes) -> str:
     line, _, fields = data.partition(b"\r\n")
     if not _REQUEST.fullmatch(line + b"\r\n\r\n"):
         return "the request line is not HTTP/1.x in origin form"
-    for field in fields.split(b"\r\n"):
-        if field and not _TRAILERS.fullmatch(field + b"\r\n\r\n"):
+    for line in fields.split(b"\r\n"):
+        if line and not _TRAILERS.fullmatch(line + b"\r\n\r\n"):
             return "a header field is not name, colon, value on one line"
     return "the head is not well-formed"
 
@@ -344,6 +343,7 @@ class AnswerShape:
     kept: tuple[int, ...]
     all_kept: bool
     length: tuple[int, ...]
+    repeats_length: bool
     coding: tuple[int, ...]
     connection: tuple[int, ...]
     upgrade: tuple[int, ...]
@@ -403,9 +403,8 @@ class Answers:
                 raise ValueError("the response's framing can be read in two ways")
             answer.chunked = True
         elif known.length:
-            lengths = _values(lines, known.length)
-            length = lengths[0]
-            if (len(lengths) > 1 and len(set(lengths)) > 1) or not _LENGTH.fullmatch(length):
+            length = lines[known.length[0]].partition(b":")[2].strip(b" \t")
+            if not _LENGTH.fullmatch(length) or (known.repeats_length and len(set(_values(lines, known.length))) > 1):
                 raise ValueError("the response's Content-Length can be read in two ways")
             answer.length = int(length)
         if known.connection:
@@ -436,6 +435,7 @@ class Answers:
             kept=kept,
             all_kept=len(kept) == len(names),
             length=at(b"content-length"),
+            repeats_length=len(at(b"content-length")) > 1,
             coding=at(b"transfer-encoding"),
             connection=at(b"connection"),
             upgrade=at(b"upgrade"),

@@ -88,9 +88,8 @@ class Pool:
         """An idle connection, or ``None``: then ``connect``. *fresh*: for a request that can't be repeated."""
         if not self._idle:
             return None
-        now = self._clock()
         upstream = self._idle[-1]
-        if now - upstream.idle_since > (FRESH_SECONDS if fresh else IDLE_SECONDS):
+        if self._clock() - upstream.idle_since > (FRESH_SECONDS if fresh else IDLE_SECONDS):
             return None
         self._idle.pop()
         if upstream.transport.is_closing():

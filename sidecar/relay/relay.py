@@ -9,7 +9,7 @@ import ssl
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from sidecar.errors import Overloaded, Refusal
 from sidecar.relay.connection import Connection
@@ -25,6 +25,7 @@ _BACKLOG = 1024
 _LONGEST_PATH = 107
 """Bytes of ``sun_path`` without its NUL (unix(7))."""
 _EVICTED = 64
+_DONE = Outcome.DONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,15 @@ class Timeouts:
 class Counts:
     """What has happened, for metrics; never a principal."""
 
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
-    statuses: Counter[int] = field(default_factory=Counter)
+    done: int = 0
+    broken_off: Counter[Outcome] = field(default_factory=Counter)
+    statuses: dict[int, int] = field(default_factory=dict)
     refusals: Counter[str] = field(default_factory=Counter)
     connections: int = 0
+
+    @property
+    def outcomes(self) -> dict[Outcome, int]:
+        return {Outcome.DONE: self.done, **self.broken_off} if self.done else dict(self.broken_off)
 
 
 class Relay:
@@ -81,6 +87,8 @@ class Relay:
         self.draining = False
         self.tick = loop.time()
         """The loop's time, as of the last sweep: what deadlines are reckoned from."""
+        self.idle_at = self.tick + timeouts.idle
+        """The deadline of what has just done something."""
         self._loop = loop
         self._tasks = tasks
         self._connections: set[Connection] = set()
@@ -115,6 +123,7 @@ class Relay:
         while True:
             await asyncio.sleep(period)
             self.tick = now = self._loop.time()
+            self.idle_at = now + self.timeouts.idle
             for connection in [each for each in self._connections if each.deadline < now]:
                 connection.expire()
 
@@ -156,15 +165,18 @@ class Relay:
     def closed(self, connection: Connection) -> None:
         self._connections.discard(connection)
 
-    def check_load(self) -> None:
-        """Raise ``Overloaded`` where no more requests may be open."""
-        if self.requests >= self.limits.requests:
-            raise Overloaded(f"{self.limits.requests} requests are open", retry_after=1)
+    def overloaded(self) -> NoReturn:
+        raise Overloaded(f"{self.limits.requests} requests are open", retry_after=1)
 
     def done(self, outcome: Outcome, status: int) -> None:
         self.requests -= 1
-        self.counts.outcomes[outcome] += 1
-        self.counts.statuses[status] += 1
+        counts = self.counts
+        if outcome is _DONE:  # an Enum's hash is a call, and most end so
+            counts.done += 1
+        else:
+            counts.broken_off[outcome] += 1
+        statuses = counts.statuses
+        statuses[status] = statuses.get(status, 0) + 1
 
     def refused(self, refusal: Refusal) -> None:
         self.counts.refusals[refusal.code] += 1

@@ -89,6 +89,14 @@ class Ids:
         self._at = at + 16
         return self._drawn[at : at + 16]
 
+    def both(self) -> tuple[bytes, bytes]:
+        """A trace's id and a span's."""
+        at = self._at
+        if at + 48 > len(self._drawn):
+            at = self._draw()
+        self._at = at + 48
+        return self._drawn[at : at + 32], self._drawn[at + 32 : at + 48]
+
     def _draw(self) -> int:
         drawn = self._random(self._bytes).hex().encode()
         while b"0" * 16 in drawn:  # once in 10^15 batches; looked for here, so that no single id has to be
@@ -115,8 +123,8 @@ class Tracer:
             if found is not None:
                 trace_id, parent, flags = found.groups()
                 return Trace(trace_id, self._ids.span(), parent, _PASSED_ON[flags])
-        trace_id = self._ids.trace()
-        return Trace(trace_id, self._ids.span(), b"", b"01" if trace_id[16:] < self._bound else b"00")
+        trace_id, span_id = self._ids.both()
+        return Trace(trace_id, span_id, b"", b"01" if trace_id[16:] < self._bound else b"00")
 
 
 def parse(traceparent: bytes) -> Parent | None:

@@ -15,8 +15,9 @@ class Relay:
 
     counts: Counts = field(
         default_factory=lambda: Counts(
-            outcomes=Counter({Outcome.DONE: 7, Outcome.CALLER_GONE: 1}),
-            statuses=Counter({200: 6, 404: 1, 0: 1}),
+            done=7,
+            broken_off=Counter({Outcome.CALLER_GONE: 1}),
+            statuses={200: 6, 404: 1, 0: 1},
             refusals=Counter({"token_missing": 3}),
             connections=5,
         )
