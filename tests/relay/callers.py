@@ -142,7 +142,11 @@ async def caller(
         if window is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
         sock.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(sock, (endpoint.host, endpoint.port))
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, (endpoint.host, endpoint.port))
+        except OSError:
+            sock.close()
+            raise
         host = "localhost" if tls else None
         reader, writer = await asyncio.open_connection(sock=sock, ssl=tls, server_hostname=host, limit=limit)
     else:
