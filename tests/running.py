@@ -111,6 +111,10 @@ class Running:
     def send(self, number: signal.Signals) -> None:
         self._child.send(number)
 
+    def reload(self) -> None:
+        """SIGHUP."""
+        self.send(signal.SIGHUP)
+
     async def said(self, pattern: str, *, within: float = 20.0) -> re.Match[str]:
         """Wait until it has printed or logged *pattern*."""
         return await asyncio.to_thread(lambda: self._child.said(pattern, timeout=within))

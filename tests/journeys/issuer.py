@@ -16,12 +16,13 @@ AUDIENCE = "travel"
 
 
 class Issuer:
-    """Signs with one P-256 key; ``fetches`` counts what was asked of it."""
+    """Signs with one P-256 key."""
 
     def __init__(self, url: str, kid: str = "one") -> None:
         self.url, self.kid = url, kid
         self.key = ec.generate_private_key(ec.SECP256R1())
-        self.fetches = 0
+        self.away = False
+        """Answer 503 to everything."""
 
     def token(self, subject: str = "alice", *, key: Any = None, typ: str = "at+jwt", **claims: Any) -> str:
         """An access token, good for ten minutes; a claim given as ``None`` is left out."""
@@ -31,7 +32,6 @@ class Issuer:
         return jwt.encode(kept, key or self.key, "ES256", headers={"kid": self.kid, "typ": typ})
 
     def document(self, path: str) -> dict[str, Any] | None:
-        self.fetches += 1
         if path == "/.well-known/openid-configuration":
             return {"issuer": self.url, "jwks_uri": f"{self.url}/jwks"}
         if path == "/jwks":
@@ -46,15 +46,15 @@ class Issuer:
 
 
 @contextmanager
-def issuer() -> Iterator[Issuer]:
-    """Serve one on a port of its own."""
+def issuer(port: int = 0) -> Iterator[Issuer]:
+    """Serve one on *port*, or on one of its own."""
     served: list[Issuer] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             document = served[0].document(self.path)
             body = json.dumps(document).encode()
-            self.send_response(404 if document is None else 200)
+            self.send_response(503 if served[0].away else 404 if document is None else 200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -64,7 +64,7 @@ def issuer() -> Iterator[Issuer]:
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing: pytest's output is for findings."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
         served.append(Issuer(f"http://127.0.0.1:{server.server_address[1]}"))
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from tests.journeys.given import bearer, given
-from tests.journeys.handmade import listening
+from tests.journeys.handmade import always, listening
 from tests.journeys.issuer import Issuer
 from tests.journeys.raw import connection, read_answer, say
 from tests.running import Running, sidecar
@@ -136,6 +136,51 @@ async def test_pipelined_requests_without_a_token_are_each_refused(served: Runni
         writer.write(b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n" * 5000)
         for _ in range(5000):
             assert (await read_answer(reader)).headers["sidecar-error"] == "token_missing"
+
+
+async def test_a_caller_of_http_1_0_gets_what_it_can_read(served: Running, issuer: Issuer) -> None:
+    """No chunks, no 1xx, and the end of the connection as the end of the answer."""
+    request = head(issuer, "GET /events?n=3").replace(b"HTTP/1.1", b"HTTP/1.0")
+    async with connection(served) as (reader, writer):
+        writer.write(request)
+        text = await reader.read()
+    first, _, body = text.partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in first.lower()
+    assert body == b"".join(b"id: %d\ndata: %d \n\n" % (i, i) for i in range(3))
+
+
+async def test_a_kept_connection_of_http_1_0_serves_again_where_it_can(served: Running, issuer: Issuer) -> None:
+    request = head(issuer, "GET /page", "Connection: keep-alive").replace(b"HTTP/1.1", b"HTTP/1.0")
+    async with connection(served) as (reader, writer):
+        for _ in range(2):
+            writer.write(request)
+            answer = await read_answer(reader)
+            assert (answer.body, answer.headers["connection"]) == (b"hello", "keep-alive")
+
+
+async def test_a_websocket_that_the_agent_declines_is_an_answer_like_any_other(issuer: Issuer, tmp_path: Path) -> None:
+    asked = (
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: " + "A" * 22 + "==",
+    )
+    declined = always(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", keep=True)
+    async with (
+        listening(declined) as url,
+        sidecar(given(issuer, url), tmp_path) as running,
+        connection(running) as (reader, writer),
+    ):
+        for _ in range(2):
+            writer.write(head(issuer, "GET /ws", *asked))
+            answer = await read_answer(reader)
+            assert (answer.status, answer.body) == (403, b"no")
+
+
+async def test_a_long_path_arrives_whole(served: Running, issuer: Issuer) -> None:
+    path = "/echo/" + "%41/b-" * 2000
+    echo = (await say(served, head(issuer, f"GET {path}"))).json()
+    assert echo["path"] == path
 
 
 async def test_an_agent_on_a_unix_socket_and_callers_on_another(issuer: Issuer, short: Path, tmp_path: Path) -> None:

@@ -110,14 +110,15 @@ async def test_an_agent_that_comes_back_is_used_at_once(
             assert (response.status, await response.text()) == (200, "hi")
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_kept_connection_that_the_agent_closed_costs_no_call(
-    issuer: Issuer, client: aiohttp.ClientSession, tmp_path: Path
+    issuer: Issuer, client: aiohttp.ClientSession, tmp_path: Path, method: str
 ) -> None:
     """The agent closes each connection behind its answer without saying so; not one call fails for it."""
 
     async with listening(always(HI)) as url, sidecar(given(issuer, url), tmp_path) as running:
         for _ in range(200):
-            async with client.get(running.url + "/", headers=bearer(issuer.token())) as response:
+            async with client.request(method, running.url + "/", headers=bearer(issuer.token())) as response:
                 assert response.status == 200
 
 

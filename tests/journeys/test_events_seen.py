@@ -175,6 +175,20 @@ async def test_a_flood_of_strangers_is_summed_up_and_stops_nobody(
     assert len(of(events, "identity.init")) == 20
 
 
+async def test_metrics_count_calls_and_name_nobody(
+    issuer: Issuer, fastapi: str, client: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    async with sidecar(given(issuer, fastapi), tmp_path) as running:
+        _, seen = await call(client, running, issuer.token("alice-of-the-metrics", groups=["secret-project"]))
+        await call(client, running, None)
+        async with client.get(running.health + "/metrics") as response:
+            assert response.status == 200
+            text = await response.text()
+    for private in ("alice", "secret-project", seen["x-identity-principal"], seen["x-identity-invocation"], "/echo"):
+        assert private not in text
+    assert "token_missing" in text
+
+
 async def test_two_sidecars_never_share_a_state_folder(issuer: Issuer, fastapi: str, tmp_path: Path) -> None:
     async with sidecar(given(issuer, fastapi), tmp_path) as running:
         second = given(issuer, fastapi, state={"dir": str(running.state)})

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -49,7 +48,7 @@ async def becomes(
 
 
 async def reloaded(running: Running, text: str) -> None:
-    running.send(signal.SIGHUP)
+    running.reload()
     await running.said(text)
 
 
@@ -61,7 +60,7 @@ async def test_a_good_file_is_taken_and_what_is_open_runs_on(
         async with client.get(url, headers=bearer(issuer.token())) as response:
             await response.content.readline()
             running.write(given(issuer, fastapi, inbound={"public": ["/echo"]}))
-            running.send(signal.SIGHUP)
+            running.reload()
             await becomes(client, running, None, 200)
             assert (await response.read()).endswith(b"id: 19\ndata: 19 \n\n")
         changed = await running.event(lambda event: event["attributes"].get("identity.outcome") == "reloaded")
@@ -110,7 +109,7 @@ async def test_a_removed_issuer_loses_its_tokens_within_a_second(
     async with sidecar(two(issuer, other, fastapi), tmp_path) as running:
         assert [await status(client, running, token) for token in (stays, goes)] == [200, 200]
         running.write(given(issuer, fastapi))
-        running.send(signal.SIGHUP)
+        running.reload()
         assert await becomes(client, running, goes, 401) < 1.0 * 3
         assert await status(client, running, stays) == 200
 
@@ -124,7 +123,7 @@ async def test_a_changed_issuer_judges_its_tokens_anew(
         changed = two(issuer, other, fastapi)
         changed["issuers"]["partner"] = {**other.configured, "audience": "another"}
         running.write(changed)
-        running.send(signal.SIGHUP)
+        running.reload()
         assert await becomes(client, running, token, 401) < 1.0 * 3
         assert await status(client, running, other.token(aud="another")) == 200
 
@@ -136,7 +135,7 @@ async def test_who_may_call_is_judged_anew_for_tokens_already_seen(
     async with sidecar(given(issuer, fastapi), tmp_path) as running:
         assert await status(client, running, token) == 200
         running.write(given(issuer, fastapi, inbound={"who": {"groups": ["sales"]}}))
-        running.send(signal.SIGHUP)
+        running.reload()
         await becomes(client, running, token, 403)
 
 
@@ -147,7 +146,7 @@ async def test_another_agent_gets_the_next_call(
         assert await status(client, running, issuer.token()) == 200
         async with listening(always(b"HTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n")) as url:
             running.write(given(issuer, url))
-            running.send(signal.SIGHUP)
+            running.reload()
             await becomes(client, running, issuer.token(), 418)
 
 
@@ -184,7 +183,7 @@ async def test_no_call_is_lost_to_reloads(
                 group.create_task(call(number))
             for number in range(8):
                 running.write(given(issuer, fastapi, inbound={"public": [f"/public/{number}"]}))
-                running.send(signal.SIGHUP)
+                running.reload()
                 await becomes(client, running, None, 404, f"/public/{number}")
             stopped.set()
     assert len(statuses) > 20
