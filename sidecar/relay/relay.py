@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from sidecar.errors import Overloaded, Refusal
+from sidecar.errors import Internal, Overloaded, Refusal
 from sidecar.relay.connection import Connection
 from sidecar.relay.exchange import Exchange
 from sidecar.relay.head import Answers
@@ -125,7 +125,11 @@ class Relay:
             self.tick = now = self._loop.time()
             self.idle_at = now + self.timeouts.idle
             for connection in [each for each in self._connections if each.deadline < now]:
-                connection.expire()
+                try:
+                    connection.expire()
+                except Exception:
+                    log.exception("a connection could not be ended in order")
+                    connection.transport.abort()
 
     async def drain(self) -> None:
         """Take nothing new; let what is open run to its end, or to ``timeouts.drain``."""
@@ -207,6 +211,9 @@ class Relay:
             upstream = await exchange.passage.pool.connect()
         except Refusal as caught:
             refusal = caught
+        except Exception:
+            log.exception("a connection failed inside the sidecar")
+            refusal = Internal()
         if connection.exchange is not exchange:
             if upstream is not None:
                 upstream.drop()
@@ -228,7 +235,8 @@ def _unix(endpoint: Unix, mode: int) -> socket.socket:
         try:
             probe.connect(path)
         except OSError:
-            endpoint.path.unlink(missing_ok=True)
+            if endpoint.path.is_socket():
+                endpoint.path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     masked = os.umask(0o777 & ~mode)
     try:
