@@ -92,7 +92,8 @@ class Caller:
     async def ask(self, data: bytes) -> Answer:
         """Send *data*, one request, and read its answer."""
         self.send(data)
-        return await self.answer(data.partition(b" ")[0])
+        method = data.partition(b" ")[0]
+        return await self.answer(method if method.isalpha() else b"GET")
 
     async def take(self, count: int) -> bytes:
         """Raw bytes, as of a tunnel."""
