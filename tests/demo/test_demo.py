@@ -55,7 +55,9 @@ def test_who_reads_only_its_beginning_is_no_error(environ: dict[str, str], scrat
 
 
 def test_a_sidecar_that_cannot_start_is_said_in_words(environ: dict[str, str], scratch: Path) -> None:
-    done = shell(f"ulimit -f 64; {sys.executable} -m sidecar demo --once", scratch, environ)
+    # Coverage, which could not write either, would say so.
+    unmeasured = "unset COVERAGE_PROCESS_CONFIG; ulimit -f 64"
+    done = shell(f"{unmeasured}; {sys.executable} -m sidecar demo --once", scratch, environ)
     assert (done.returncode, done.stderr) == (1, "")
     assert "✗ the sidecar starts" in done.stdout
     assert [*scratch.iterdir()] == []
