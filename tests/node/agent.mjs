@@ -117,7 +117,7 @@ const server = http.createServer((request, response) => {
   const url = new URL(request.url, 'http://agent');
   const serve = paths[`/${url.pathname.split('/')[1]}`];
   if (!serve) return response.writeHead(404).end();
-  return serve(request, response, url);
+  return Promise.resolve(serve(request, response, url)).catch(() => response.destroy()); // a body that broke off
 });
 const sockets = new WebSocketServer({ noServer: true });
 server.on('upgrade', (request, socket, head) => sockets.handleUpgrade(request, socket, head, (opened) => {
