@@ -21,6 +21,7 @@ FAILED = 1
 
 def serve(config: Path, environ: Mapping[str, str]) -> int:
     """Serve what *config* says until SIGTERM or SIGINT; return the exit code. Raise ``settings.Problems``."""
+    gc.disable()  # until the start is done: all that it makes stays
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = load(config, environ)
     try:
@@ -58,8 +59,8 @@ async def _serve(settings: Settings, config: Path, environ: Mapping[str, str]) -
             loop.add_signal_handler(number, told.set)
         loop.add_signal_handler(signal.SIGHUP, lambda: reloads.create_task(_reload(sidecar)))
         _announce(sidecar)
-        gc.collect()
         gc.freeze()  # what the start has made stays: no collection looks at it again
+        gc.enable()
         await told.wait()
         log.info("told to stop: not ready any more, up to %g s for what is open", settings.inbound.timeouts.drain)
         with contextlib.suppress(asyncio.CancelledError):

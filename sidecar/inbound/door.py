@@ -58,6 +58,15 @@ class Caller:
     """Of its events and spans."""
 
 
+@dataclass(slots=True)
+class Memo:
+    """What was found out of a head's fields, for the next head of the connection that has the same."""
+
+    door: "Door"
+    verified: Verified[Caller]
+    kept: bytes
+
+
 class Journal(Protocol):
     def record(self, event: bytes) -> None:
         """Raise ``AuditUnavailable``."""
@@ -171,24 +180,32 @@ class Door:
             passage = self._without_identity(head, peer, trace, rule)
             if passage is not None:
                 return passage
+        now = self._clock()
+        memo: Memo | None = head.memo
+        if memo is not None and memo.door is self and memo.verified.until > now:
+            return self._let_in(head, peer, trace, memo.verified, memo.kept)
         token = _bearer(head, plan)
-        verified = self._verifier.remembered(token, self._clock())
+        verified = self._verifier.remembered(token, now)
         if verified is None:
             return self._verify(head, peer, trace, token)
-        return self._let_in(head, peer, trace, verified)
+        return self._let_in(head, peer, trace, verified, self._kept(head, peer))
 
     def _without_identity(self, head: Head[Plan], peer: Peer, trace: Trace, rule: Rule) -> Passage | None:
         """The way of what needs no token: the sidecar's own pages, public paths, and preflights where they may pass."""
         if rule is Rule.OWNED and self._own is not None:
-            return Passage(self._own, self._request(head, peer, trace, b""), b"X-Trace-Id: %b\r\n" % trace.trace_id)
+            return Passage(
+                self._own,
+                self._request(head, self._kept(head, peer), trace, b""),
+                b"X-Trace-Id: %b\r\n" % trace.trace_id,
+            )
         if rule is Rule.PUBLIC or (self._manners.preflight and head.method == b"OPTIONS" and head.shape.plan.preflight):
-            return Visit(self, head, self._request(head, peer, trace, b""), trace, self.clock_ns())
+            return Visit(self, head, self._request(head, self._kept(head, peer), trace, b""), trace, self.clock_ns())
         return None
 
     async def _verify(self, head: Head[Plan], peer: Peer, trace: Trace, token: bytes) -> Passage:
-        return self._let_in(head, peer, trace, await self._verifier.verify(token))
+        return self._let_in(head, peer, trace, await self._verifier.verify(token), self._kept(head, peer))
 
-    def _let_in(self, head: Head[Plan], peer: Peer, trace: Trace, verified: Verified[Caller]) -> Passage:
+    def _let_in(self, head: Head[Plan], peer: Peer, trace: Trace, verified: Verified[Caller], kept: bytes) -> Passage:
         caller = verified.prepared
         began = self.clock_ns()
         self._journal.record(
@@ -198,21 +215,17 @@ class Door:
         invocation, handle = self.invocations.open(caller.principal, trace.trace_id, trace.span_id, left)
         if not head.shape.kept:
             self.shapes.keep(head.shape)
+        if head.memo is None:
+            head.memo = Memo(self, verified, kept)
         added = b"%bX-Identity-Invocation: %b\r\n" % (caller.lines, handle)
         member = b"identity.invocation=" + self.invocations.attach(invocation) if self._manners.baggage else b""
-        sent = self._request(head, peer, trace, added, member)
+        sent = self._request(head, kept, trace, added, member)
         return Visit(self, head, sent, trace, began, caller, invocation)
 
-    def _request(self, head: Head[Plan], peer: Peer, trace: Trace, added: bytes, member: bytes = b"") -> bytes:
+    def _request(self, head: Head[Plan], kept: bytes, trace: Trace, added: bytes, member: bytes = b"") -> bytes:
         """The head that the agent gets: what the caller may say, then what only the sidecar says. *member* is the
         sidecar's own of ``baggage``."""
-        plan, lines = head.shape.plan, head.lines
-        trusted = bool(self._manners.trusted_proxies) and self._trusted(peer)
-        kept = [lines[index] for index in (plan.kept_of_trusted if trusted else plan.kept)]
-        if head.nominated:
-            kept = _without(kept, head.nominated)
-        if head.minor == 0:
-            kept = _without(kept, frozenset({b"expect"}))
+        plan = head.shape.plan
         context = b"traceparent: 00-%b-%b-%b\r\n" % (trace.trace_id, trace.span_id, trace.flags)
         if plan.tracestate and trace.parent and (state := tracestate(_joined(head, plan.tracestate))):
             context += b"tracestate: %b\r\n" % state
@@ -220,14 +233,18 @@ class Door:
             said = strip_identity(_joined(head, plan.baggage)) if plan.baggage else b""
             if said or member:
                 context += b"baggage: %b\r\n" % b",".join(filter(None, (said, member)))
-        return b"%b %b HTTP/1.1\r\n%b\r\n%b%b%b" % (
-            head.method,
-            head.target,
-            b"\r\n".join(kept),
-            self._forwarded(head, peer, trusted=trusted),
-            context,
-            added,
-        )
+        return b"%b %b HTTP/1.1\r\n%b%b%b" % (head.method, head.target, kept, context, added)
+
+    def _kept(self, head: Head[Plan], peer: Peer) -> bytes:
+        """The lines that pass as they came, and how the request came here: the same for all heads with these fields."""
+        plan, lines = head.shape.plan, head.lines
+        trusted = bool(self._manners.trusted_proxies) and self._trusted(peer)
+        kept = [lines[index] for index in (plan.kept_of_trusted if trusted else plan.kept)]
+        if head.nominated:
+            kept = _without(kept, head.nominated)
+        if head.minor == 0:
+            kept = _without(kept, frozenset({b"expect"}))
+        return b"%b\r\n%b" % (b"\r\n".join(kept), self._forwarded(head, peer, trusted=trusted))
 
     def _forwarded(self, head: Head[Plan], peer: Peer, *, trusted: bool) -> bytes:
         host = head.host

@@ -21,7 +21,7 @@ _SWEPT = 16
 """How many of the oldest entries are looked at when room is made: what has ended goes faster than what comes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Verified(Generic[T]):
     principal: Principal
     expires: float
@@ -29,7 +29,7 @@ class Verified(Generic[T]):
     prepared: T
     """What the door made of the principal, once."""
     until: float
-    """When it is forgotten, epoch seconds."""
+    """When it is forgotten, epoch seconds; 0 once it is, for whoever still holds it."""
 
 
 class Verifier(Generic[T]):
@@ -79,9 +79,11 @@ class Verifier(Generic[T]):
 
     def forget(self, issuer: Issuer) -> None:
         for digest in [digest for digest, held in self._held.items() if held.principal.issuer == issuer.name]:
-            del self._held[digest]
+            self._held.pop(digest).until = 0.0
 
     def clear(self) -> None:
+        for held in self._held.values():
+            held.until = 0.0
         self._held.clear()
 
     def __len__(self) -> int:

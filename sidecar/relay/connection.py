@@ -42,6 +42,7 @@ class Connection(asyncio.Protocol):
         "_postponed",
         "_turning",
         "_waiting",
+        "before",
         "deadline",
         "exchange",
         "idle",
@@ -68,6 +69,8 @@ class Connection(asyncio.Protocol):
         """All is said; what still comes is thrown away, so that the answer isn't lost to a reset (RFC 9112, section
         9.6)."""
         self.deadline = 0.0
+        self.before: Head[Any] | None = None
+        """The last head that was let in, while the next one may soon come: it holds a token, so never for long."""
         self._buffer = b""
         self._waiting: asyncio.Task[None] | None = None
         self._paused = False
@@ -112,6 +115,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.relay.closed(self)
         self._buffer = b""
+        self.before = None
         if self._waiting is not None:
             self._waiting.cancel()
         exchange = self.exchange
@@ -249,7 +253,7 @@ class Connection(asyncio.Protocol):
         self.idle = False
         head: Head[Any] | None = None
         try:
-            head = parse(data, relay.door.shapes)
+            head = parse(data, relay.door.shapes, self.before)
             self.keep_alive = head.keep_alive and not relay.draining
             if relay.requests >= relay.limits.requests:
                 relay.overloaded()
@@ -288,6 +292,7 @@ class Connection(asyncio.Protocol):
     def _begin(self, head: Head[Any], passage: Passage) -> None:
         exchange = Exchange(self, head, passage)
         self.exchange = exchange
+        self.before = head
         relay = self.relay
         if self._paused:
             self.pause(False)

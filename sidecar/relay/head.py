@@ -13,7 +13,7 @@ whether it is kept or not.
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -24,6 +24,7 @@ _FIELDS = rb"((?:" + _NAME + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+)"
 _REQUEST = re.compile(
     rb"(?!(?:CONNECT|TRACE) )([A-Z][A-Z\-]{0,31}+) (/[\x21\x22\x24-\x7e]*+) HTTP/1\.([01])\r\n" + _FIELDS + rb"\r\n"
 )
+_REQUEST_LINE = re.compile(rb"(?!(?:CONNECT|TRACE) )([A-Z][A-Z\-]{0,31}+) (/[\x21\x22\x24-\x7e]*+) HTTP/1\.([01])\r\n")
 _RESPONSE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*+))?\r\n" + _FIELDS + rb"\r\n")
 _TRAILERS = re.compile(_FIELDS + rb"\r\n")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
@@ -128,12 +129,14 @@ class Head(Generic[T]):
     """One request head that both gates accepted."""
 
     __slots__ = (
+        "block",
         "chunked",
         "expects",
         "host",
         "keep_alive",
         "length",
         "lines",
+        "memo",
         "method",
         "minor",
         "nominated",
@@ -150,8 +153,12 @@ class Head(Generic[T]):
     """Without the query."""
     host: bytes
     minor: int
+    block: bytes
+    """All behind the request line, as it came."""
     lines: list[bytes]
     """Header lines as they came, without CRLF."""
+    memo: Any
+    """What a door notes of these fields, for a next head that has the same."""
     shape: Shape[T]
     length: int
     """The body's bytes; 0 where there is none or it is chunked."""
@@ -222,8 +229,16 @@ class Shapes(Generic[T]):
         shape.kept = True
 
 
-def parse(data: bytes, shapes: Shapes[T]) -> Head[T]:
-    """Read one request head, its empty line included. Raise ``BadRequest`` or ``AmbiguousCredentials``."""
+def parse(data: bytes, shapes: Shapes[T], before: Head[T] | None = None) -> Head[T]:
+    """Read one request head, its empty line included. Raise ``BadRequest`` or ``AmbiguousCredentials``.
+
+    *before* is the last head of the same connection: one client sends the same fields again and again, and what was
+    found out about them needn't be found out twice. Its request line is read anew, and llhttp sees every head whole.
+    """
+    if before is not None:
+        fields_at = data.find(b"\r\n") + 2
+        if data[fields_at:] == before.block and before.shape.upgrade < 0:
+            return _again(data, fields_at, before) or parse(data, shapes)
     match = _REQUEST.fullmatch(data)
     if match is None:
         raise BadRequest(_why_not(data))
@@ -235,6 +250,8 @@ def parse(data: bytes, shapes: Shapes[T]) -> Head[T]:
     head.shape = known = shapes.of(tuple([line.partition(b":")[0] for line in lines]))
     if known.fault is not None:
         raise known.fault(known.fault_reason)
+    head.block = data[match.end(3) + 2 :]
+    head.memo = None
     head.method = method
     head.target = target
     head.path = target.partition(b"?")[0]
@@ -251,6 +268,27 @@ def parse(data: bytes, shapes: Shapes[T]) -> Head[T]:
     body = head.length > 0 or head.chunked
     if not (head.websocket if upgraded else gate.complete is not body):
         raise BadRequest("llhttp reads an upgrade, or another body")
+    return head
+
+
+def _again(data: bytes, fields_at: int, before: Head[T]) -> Head[T] | None:
+    """The head that has another request line and the same fields as *before*; ``None`` where that is not all."""
+    match = _REQUEST_LINE.fullmatch(data, 0, fields_at)
+    if match is None:
+        return None
+    method, target, minor = match.groups()
+    if (minor == b"1") is not (before.minor == 1):
+        return None
+    gate = _Gate()
+    if gate.opens(data) or gate.complete is (before.length > 0 or before.chunked):
+        return None
+    head: Head[T] = Head()
+    head.block, head.lines, head.memo, head.shape = before.block, before.lines, before.memo, before.shape
+    head.method, head.target, head.minor = method, target, before.minor
+    head.path = target.partition(b"?")[0]
+    head.host, head.length, head.chunked = before.host, before.length, before.chunked
+    head.keep_alive, head.expects, head.nominated = before.keep_alive, before.expects, before.nominated
+    head.websocket = False
     return head
 
 

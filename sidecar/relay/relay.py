@@ -118,12 +118,15 @@ class Relay:
 
     async def sweep(self) -> None:
         """End what has outlived its deadline, for ever: one clock for all connections."""
-        shortest = min(self.timeouts.head, self.timeouts.first_byte, self.timeouts.idle, self.timeouts.drain)
+        shortest = min(self.timeouts.head, self.timeouts.first_byte, self.timeouts.idle)
         period = min(1.0, max(0.02, shortest / 5))
         while True:
             await asyncio.sleep(period)
             self.tick = now = self._loop.time()
             self.idle_at = now + self.timeouts.idle
+            for connection in self._connections:
+                if connection.idle:
+                    connection.before = None
             for connection in [each for each in self._connections if each.deadline < now]:
                 try:
                     connection.expire()

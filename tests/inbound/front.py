@@ -77,6 +77,7 @@ class Front:
     spans: list[Ended]
     clock: Clock
     signer: Signer
+    verifier: Verifier[Caller]
     alice: bytes = b""
     """A token that was made once, so that it is verified once."""
 
@@ -138,7 +139,9 @@ async def front(
     ):
         door = running.relay.door
         assert isinstance(door, Door)
-        yield Front(running.relay, running.endpoint, upstream, door, invocations, journal, spans, clock, minting)
+        yield Front(
+            running.relay, running.endpoint, upstream, door, invocations, journal, spans, clock, minting, verifier
+        )
 
 
 @asynccontextmanager

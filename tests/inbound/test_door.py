@@ -606,3 +606,42 @@ def test_no_principal_makes_more_than_8_kib_of_it() -> None:
     sent = door.sent(kept + TOKEN + PARENT + b"\r\n", Peer("fe80:1234:5678:9abc:def0:1234:5678:9abc", tls=True))
     assert 4000 < len(sent) - len(kept) <= headers.MOST_ADDED
     assert dict(door.read(sent))[b"x-identity-truncated"]
+
+
+# heads with the same fields as the last on their connection
+
+
+async def test_a_connection_that_says_the_same_again_is_let_in_only_as_long_as_its_token_is_good() -> None:
+    async with front() as served, caller(served.endpoint) as one:
+        for path in (b"/a", b"/b?c=d"):
+            assert (await one.ask(served.filled(get(path)))).status == 200
+        served.clock.now += 601 + 30
+        refused = await one.ask(served.filled(get(b"/c")))
+        assert (refused.status, refused.value(b"sidecar-error")) == (401, b"token_expired")
+    assert [request.target for request in served.agent.seen] == [b"/a", b"/b?c=d"]
+    handles = {request.values(b"x-identity-invocation")[0] for request in served.agent.seen}
+    assert len(handles) == 2
+
+
+async def test_a_connection_that_says_the_same_again_is_asked_anew_once_its_token_is_forgotten() -> None:
+    prepared_for = []
+
+    def prepare(principal: Principal) -> Caller:
+        prepared_for.append(principal.subject)
+        return prepared(principal)
+
+    async with front(prepare=prepare) as served, caller(served.endpoint) as one:
+        for _ in range(3):
+            assert (await one.ask(served.filled(get()))).status == 200
+        assert prepared_for == ["alice"]
+        served.verifier.clear()
+        assert (await one.ask(served.filled(get()))).status == 200
+        assert prepared_for == ["alice", "alice"]
+
+
+async def test_a_head_is_not_held_once_its_connection_is_idle() -> None:
+    async with front(timeouts=Timeouts(head=0.1)) as served, caller(served.endpoint) as one:
+        assert (await one.ask(served.filled(get()))).status == 200
+        (connection,) = served.relay._connections
+        await until(lambda: connection.before is None)
+        assert (await one.ask(served.filled(get()))).status == 200

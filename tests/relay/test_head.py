@@ -341,6 +341,33 @@ def test_a_kept_shape_and_a_new_one_give_the_same_head(data: bytes) -> None:
     assert _slots(second) == _slots(first) == _slots(read(data))
 
 
+@examples(300)
+@given(mutated(), st.sampled_from([b"GET /a", b"POST /b?c", b"HEAD /", b"OPTIONS /x", b"CONNECT /", b"get /", b"GET"]))
+def test_the_same_fields_behind_another_request_line_are_read_as_they_are_without_the_last_head(
+    data: bytes, other: bytes
+) -> None:
+    try:
+        before = read(data)
+    except Refusal:
+        return
+    again = other + data[data.index(b" HTTP/1.") :]
+    try:
+        alone = read(again)
+    except Refusal as refusal:
+        with pytest.raises(type(refusal)):
+            parse(again, shapes(), before)
+        return
+    assert _slots(parse(again, shapes(), before)) == _slots(alone)
+
+
+def test_what_a_door_noted_goes_on_with_the_same_fields_alone() -> None:
+    before = read(get(b"Accept: a"))
+    before.memo = note = object()
+    same, other = get(b"Accept: a").replace(b"GET /", b"HEAD /b", 1), get(b"Accept: b")
+    assert parse(same, shapes(), before).memo is note
+    assert parse(other, shapes(), before).memo is None
+
+
 def _slots(head: Head[int]) -> Mapping[str, object]:
     return {name: getattr(head, name) for name in Head.__slots__}
 
