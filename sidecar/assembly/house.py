@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sidecar.errors import NotPermitted
-from sidecar.events import Name, Template
+from sidecar.events import Attribute, Name, Template
 from sidecar.identity.issuer import Issuer
 from sidecar.identity.principal import Principal
 from sidecar.inbound import headers
@@ -171,6 +171,6 @@ def _prepare(settings: Settings, ground: Ground) -> Callable[[Principal], Caller
         extra = (f"X-Identity-Assertion: {signer.sign(principal)}",) if signer is not None else ()
         attributes = ground.subjects.of(principal)
         lines = headers.principal_lines(principal, named, extra)
-        return Caller(principal, lines, Template(Name.INIT, attributes), attributes)
+        return Caller(principal, lines, Template(Name.INIT, {**attributes, Attribute.OUTCOME: "admitted"}), attributes)
 
     return prepare

@@ -5,6 +5,7 @@ reason of each thread is kept for whoever reports the outage once.
 """
 
 import logging
+import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+    from requests.adapters import HTTPAdapter
 
 NAME: Final = "agent-identity-sidecar"
 _SECONDS: Final = 10  # for one export, the exporter's own retries included
@@ -39,7 +41,7 @@ class Collector:
     protocol: Literal["http", "grpc"] = "http"
     headers: Mapping[str, Secret] = field(default_factory=dict)
     ca_file: Path | None = None
-    """The certificates to trust instead of the public ones."""
+    """A company's own certificates, to be trusted beside the public ones."""
     instance: str = ""
     """The resource's ``service.instance.id``: this sidecar, across restarts."""
 
@@ -73,6 +75,8 @@ class Collector:
         session.trust_env = False  # else REQUESTS_CA_BUNDLE comes before the file that the configuration names
         session.proxies.update(requests.utils.get_environ_proxies(self.url))
         session.hooks["response"].append(_refuse_redirect)
+        if self.ca_file is not None:
+            session.mount("https://", _trusting(self.ca_file))
         return {
             "endpoint": self.url.rstrip("/") + path,
             "certificate_file": None if self.ca_file is None else str(self.ca_file),
@@ -84,7 +88,7 @@ class Collector:
     def _grpc(self) -> dict[str, Any]:
         import grpc  # type: ignore[import-untyped]  # it has no stubs, and is only handed on
 
-        roots = None if self.ca_file is None else self.ca_file.read_bytes()
+        roots = None if self.ca_file is None else public_roots() + self.ca_file.read_bytes()
         secure = self.url.startswith("https:")
         return {
             "endpoint": self.url,
@@ -99,6 +103,26 @@ def scope() -> "InstrumentationScope":
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
     return InstrumentationScope(NAME)
+
+
+def public_roots() -> bytes:
+    """The public certificate authorities, as PEM."""
+    import certifi
+
+    return certifi.contents().encode()
+
+
+def _trusting(ca_file: Path) -> "HTTPAdapter":
+    """The exporter hands *ca_file* to ``requests`` in place of all others: so that the system's roots count, too."""
+    from requests.adapters import HTTPAdapter
+
+    class Trusting(HTTPAdapter):
+        def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
+            context = ssl.create_default_context()
+            context.load_verify_locations(ca_file)
+            super().init_poolmanager(*arguments, ssl_context=context, **named)
+
+    return Trusting()
 
 
 def _refuse_redirect(response: Any, *_: object, **__: object) -> None:
