@@ -36,15 +36,16 @@ async def test_a_caller_that_goes_away_cancels_the_agents_call(
 ) -> None:
     name = f"{request_line.split('?')[0].split('/')[1]}-{served.pid}"
     line = request_line.format(name)
-    _, writer = await asyncio.open_connection("127.0.0.1", served.port)
-    writer.write(f"{line} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {issuer.token()}\r\n\r\n".encode())
 
     async def started() -> bool:
-        return "events" in line or name in (await seen_by(agent))["started"]
+        return name in (await seen_by(agent))["started"]
 
-    assert await until(started)
-    await asyncio.sleep(0.2)
-    writer.transport.abort()
+    async with connection(served) as (reader, writer):
+        writer.write(f"{line} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {issuer.token()}\r\n\r\n".encode())
+        if "events" in line:
+            await reader.readuntil(b"id: 1\n")
+        else:
+            assert await until(started)
     left = time.monotonic()
 
     async def gone() -> float | None:
