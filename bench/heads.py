@@ -1,15 +1,16 @@
 """What callers send: one caller's head, twenty different callers' heads, and heads nobody has sent before.
 
 The twenty are the header names, their order and their case as real clients, and the proxies in front of them, send
-them; values are made up.
+them; values are made up. What differs from one request to the next in real traffic (ids of traces and requests) does so
+here: ``<16>`` and ``<32>`` stand for as many random hex digits.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import count
-from math import gcd
+from secrets import token_hex
 
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/152.0.0.0 Safari/537.36"
-TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+TRACE = "00-<32>-<16>-01"
 
 # Name and value; the token is filled in where `Authorization` stands.
 ONE = (
@@ -41,11 +42,11 @@ BEHIND_ALB = (
     ("X-Forwarded-Proto", "https"),
     ("X-Forwarded-Port", "443"),
     ("Host", "agent.example.com"),
-    ("X-Amzn-Trace-Id", "Root=1-67a1b2c3-0123456789abcdef01234567"),
+    ("X-Amzn-Trace-Id", "Root=1-67a1b2c3-00000000<16>"),
 )
 BEHIND_INGRESS = (
     ("Host", "agent.example.org"),
-    ("X-Request-ID", "6d0c9e7f3a0b4c2d8e1f5a6b7c8d9e0f"),
+    ("X-Request-ID", "<32>"),
     ("X-Real-IP", "198.51.100.8"),
     ("X-Forwarded-For", "198.51.100.8"),
     ("X-Forwarded-Host", "agent.example.org"),
@@ -166,7 +167,7 @@ MIX: tuple[Shape, ...] = (
         ("Host", "agent.example.net"),
         ("CDN-Loop", "cdn.example; loops=1"),
         ("CF-Connecting-IP", "198.51.100.9"),
-        ("CF-Ray", "8f1e2d3c4b5a6978-FRA"),
+        ("CF-Ray", "<16>-FRA"),
         ("CF-Visitor", '{"scheme":"https"}'),
         ("X-Forwarded-For", "198.51.100.9"),
         ("X-Forwarded-Proto", "https"),
@@ -181,16 +182,21 @@ MIX: tuple[Shape, ...] = (
 def head(shape: Shape, token: bytes, path: str = "/v1/trips/42?currency=EUR") -> bytes:
     """One request head, ready to send."""
     bearer = f"Bearer {token.decode()}"
-    lines = (f"{name}: {bearer if name.lower() == 'authorization' else value}\r\n" for name, value in shape)
+    lines = (f"{name}: {bearer if name.lower() == 'authorization' else _fresh(value)}\r\n" for name, value in shape)
     return f"GET {path} HTTP/1.1\r\n{''.join(lines)}\r\n".encode()
 
 
+def _fresh(value: str) -> str:
+    return value.replace("<32>", token_hex(16)).replace("<16>", token_hex(8)) if "<" in value else value
+
+
 def mixed(tokens: Sequence[bytes]) -> list[bytes]:
-    """Every shape with every token once, well stirred: neither the shape nor the token is the one before."""
-    pairs = len(MIX) * len(tokens)
-    stride = next(step for step in range(pairs // 3 + 1, pairs) if gcd(step, pairs) == 1)
-    order = (turn * stride % pairs for turn in range(pairs))
-    return [head(MIX[place % len(MIX)], tokens[place // len(MIX)]) for place in order]
+    """Every one of 20 shapes with every one of 100 tokens once; neither is the one before.
+
+    Each hundred has every token once, so that a warm-up of more than that has met them all.
+    """
+    turns = range(len(MIX) * len(tokens))
+    return [head(MIX[(7 * turn + turn // len(tokens)) % len(MIX)], tokens[37 * turn % len(tokens)]) for turn in turns]
 
 
 def unseen(token: bytes, serial: "count[int]", how_many: int) -> Iterator[bytes]:

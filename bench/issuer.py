@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from itertools import count
 from pathlib import Path
 
 import jwt
@@ -27,6 +28,7 @@ class Issuer:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._serial = count(1)
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
     def public_pem(self) -> bytes:
@@ -57,7 +59,7 @@ class Issuer:
             "email_verified": True,
             "scope": "trips.read trips.write",
             "groups": ["sales", "travel"],
-            "jti": "",
+            "jti": f"{next(self._serial):08x}",
         }
         while len(token := self._sign(claims)) < TOKEN_BYTES:
             claims["jti"] = f"{claims['jti']}{'j' * max(1, (TOKEN_BYTES - len(token)) * 3 // 4 - 1)}"

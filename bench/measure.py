@@ -10,12 +10,14 @@ from itertools import count
 import heads
 import traffic
 from agent import LARGE, SMALL
+from issuer import Issuer
 from process import Process
 
 MICRO = 1000.0
 SETTLE_SECONDS = 0.3
 START_SECONDS = 20.0
 IDLE_CONNECTIONS = 1000
+TOKENS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,15 @@ WORKLOADS = tuple(
 class Callers:
     """The requests of a whole run."""
 
-    def __init__(self, tokens: list[bytes]) -> None:
-        self.token = tokens[0]
-        self._mixed = heads.mixed(tokens)
+    def __init__(self, issuer: Issuer) -> None:
+        self._issuer = issuer
         self._serial = count()
+        self.token = issuer.token(0)
+        self._mixed: list[bytes] = []
+
+    def renew(self) -> None:
+        """Mix new tokens, so that whoever remembers them for a minute still does when the measuring begins."""
+        self._mixed = heads.mixed([self._issuer.token(user) for user in range(TOKENS)])
 
     def requests(self, workload: Workload) -> Iterator[bytes]:
         """As many requests as the workload takes, and more."""

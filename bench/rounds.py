@@ -111,6 +111,8 @@ class Bench:
     def _workload(self, turn: int, workload: Workload, running: Sequence[Running], served: dict[str, int]) -> None:
         """One workload on all systems, right after one another: what disturbs one is likely to disturb all."""
         exported = workload.name in EXPORTED
+        if workload.name == MIX:
+            self.callers.renew()
         targets = [
             Running(DIRECT, self.site.agent, None, Path()),
             *(s for s in running if exported or s.name != EXPORTING),

@@ -27,7 +27,6 @@ from report import DIRECT, Samples
 from rounds import MEMORY, Bench
 
 HERE = Path(__file__).resolve().parent
-TOKENS = 100
 START = "start"
 WORKLOAD_NAMES = {"one": ONE, "mix": MIX, "unseen": UNSEEN, "sse": STREAM, "flood": FLOOD, "1m": BIG}
 
@@ -69,7 +68,7 @@ def stage(options: argparse.Namespace, folder: Path) -> Iterator[Bench]:
         (served / "jwks.json").write_bytes(issuer.jwks())
         (served / "openid-configuration").write_bytes(issuer.discovery())
         (folder / "public.pem").write_bytes(issuer.public_pem())
-        callers = Callers([issuer.token(user) for user in range(TOKENS)])
+        callers = Callers(issuer)
         site = systems.Site(agent, f"http://127.0.0.1:{port}", AUDIENCE, folder / "public.pem", port)
         asked = frozenset(options.only or (*WORKLOAD_NAMES, MEMORY, START))
         names = [WORKLOAD_NAMES[name] for name in asked if name in WORKLOAD_NAMES]
