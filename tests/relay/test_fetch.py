@@ -158,7 +158,7 @@ async def test_an_answer_that_is_whole_is_not_waited_on() -> None:
     began = asyncio.get_running_loop().time()
     response = await get(OK + b"Content-Length: 5\r\n\r\nhello", hold=True)
     assert response.body == b"hello"
-    assert asyncio.get_running_loop().time() - began < 1
+    assert asyncio.get_running_loop().time() - began < 3
 
 
 async def test_headers_are_known_by_lower_case_names_and_those_that_come_twice_are_joined() -> None:
@@ -233,7 +233,7 @@ async def test_a_server_that_does_not_finish_is_given_up_in_time(said: bytes) ->
     began = asyncio.get_running_loop().time()
     with pytest.raises(Unreachable, match=r"no answer within 0\.2 s"):
         await get(said, hold=True, seconds=0.2)
-    assert asyncio.get_running_loop().time() - began < 1
+    assert asyncio.get_running_loop().time() - began < 3
 
 
 async def test_a_server_that_drips_is_given_up_in_time() -> None:

@@ -197,7 +197,7 @@ async def test_an_upstream_that_does_not_accept_is_given_up_within_its_time() ->
     began = asyncio.get_running_loop().time()
     with pytest.raises(AgentUnreachable, match=r"within 0\.1 s"):
         await made.connect()
-    assert asyncio.get_running_loop().time() - began < 0.5
+    assert asyncio.get_running_loop().time() - began < 3
 
 
 async def test_an_upstream_on_a_unix_socket(tmp_path: Path) -> None:
