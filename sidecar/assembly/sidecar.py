@@ -280,6 +280,7 @@ class Sidecar:
             await asyncio.sleep(_SWEEP_SECONDS)
             self._ground.invocations.sweep()
             self._house.agent.sweep(self._loop.time())
+            self._house.verifier.sweep(time.time())
 
 
 @asynccontextmanager

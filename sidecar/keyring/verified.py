@@ -28,6 +28,8 @@ class Verified(Generic[T]):
     """The token's own ``exp``, epoch seconds."""
     prepared: T
     """What the door made of the principal, once."""
+    size: int
+    """Bytes of the token: what is made of it is larger as it is."""
     until: float
     """When it is forgotten, epoch seconds; 0 once it is, for whoever still holds it."""
 
@@ -42,12 +44,17 @@ class Verifier(Generic[T]):
         prepare: Callable[[Principal], T],
         most_token: int,
         capacity: int = 10_000,
+        room: int = 16 << 20,
         remember: float = 60.0,
     ) -> None:
-        """*clock* gives epoch seconds; *prepare* may raise a ``Refusal``; *most_token* is bytes, *remember* seconds."""
+        """*clock* gives epoch seconds; *prepare* may raise a ``Refusal``; *most_token* is bytes, *remember* seconds.
+        At most *capacity* tokens are remembered, and of those no more than have *room* bytes together: a principal in
+        hundreds of groups takes five times the bytes of its token, one in few ten times."""
         self._issuers, self._keyring, self._clock, self._prepare = by_url(issuers), keyring, clock, prepare
         self._most_token, self._capacity, self._remember = most_token, capacity, remember
+        self._room = room
         self._held: dict[bytes, Verified[T]] = {}
+        self._size = 0
 
     def remembered(self, token: bytes, now: float) -> Verified[T] | None:
         """What ``verify`` found a moment ago; *now* is epoch seconds."""
@@ -79,30 +86,47 @@ class Verifier(Generic[T]):
 
     def forget(self, issuer: Issuer) -> None:
         for digest in [digest for digest, held in self._held.items() if held.principal.issuer == issuer.name]:
-            self._held.pop(digest).until = 0.0
+            self._drop(digest).until = 0.0
 
     def clear(self) -> None:
         for held in self._held.values():
             held.until = 0.0
         self._held.clear()
+        self._size = 0
+
+    def sweep(self, now: float) -> None:
+        """Drop what has ended: those who called once aren't kept in memory until others come."""
+        while self._held:
+            digest, oldest = next(iter(self._held.items()))
+            if oldest.until > now:
+                return
+            self._drop(digest)
 
     def __len__(self) -> int:
         return len(self._held)
 
     def _keep(self, token: bytes, principal: Principal, expires: float) -> Verified[T]:
         now = self._clock()
-        verified = Verified(principal, expires, self._prepare(principal), min(expires, now + self._remember))
-        if verified.until > now:
-            if len(self._held) >= self._capacity:
-                self._make_room(now)
+        until = min(expires, now + self._remember)
+        verified = Verified(principal, expires, self._prepare(principal), len(token), until)
+        if until > now:
             digest = sha256(token).digest()
-            self._held.pop(digest, None)  # so that the dictionary's order is that of age
+            if digest in self._held:
+                self._drop(digest)  # so that the dictionary's order is that of age
+            while self._held and (len(self._held) >= self._capacity or self._size + len(token) > self._room):
+                self._make_room(now)
             self._held[digest] = verified
+            self._size += len(token)
         return verified
 
     def _make_room(self, now: float) -> None:
         """Drop the oldest, and what has ended among those that follow it."""
-        del self._held[next(iter(self._held))]
+        self._drop(next(iter(self._held)))
         for digest, held in tuple(islice(self._held.items(), _SWEPT)):
             if held.until <= now:
-                del self._held[digest]
+                self._drop(digest)
+
+    def _drop(self, digest: bytes) -> Verified[T]:
+        held = self._held.pop(digest)
+        self._size -= held.size
+        return held

@@ -256,6 +256,32 @@ async def test_what_has_ended_makes_room_before_what_has_not(clock: Clock) -> No
         assert len(house.verifier) == 2
 
 
+async def test_long_tokens_are_bounded_by_their_bytes(clock: Clock) -> None:
+    async with Idp.start("EdDSA", clock=clock) as idp, built(idp.issuer(), clock=clock, room=100_000) as house:
+        for number in range(40):
+            await house.verify(idp.token(sub=f"user-{number}", groups=["g" * 250] * 20))
+        assert 10 < len(house.verifier) < 20
+        house.verifier.forget(idp.issuer())
+        for number in range(40):
+            await house.verify(idp.token(sub=f"user-{number}"))
+        assert len(house.verifier) == 40, "what was forgotten takes no room"
+
+
+async def test_what_has_ended_is_swept_away(clock: Clock) -> None:
+    async with Idp.start("EdDSA", clock=clock) as idp, built(idp.issuer(), clock=clock) as house:
+        await house.verify(idp.token(sub="first"))
+        clock.ahead += 40
+        await house.verify(idp.token(sub="second"))
+        house.verifier.sweep(clock())
+        assert len(house.verifier) == 2
+        clock.ahead += 30
+        house.verifier.sweep(clock())
+        assert len(house.verifier) == 1
+        clock.ahead += 40
+        house.verifier.sweep(clock())
+        assert len(house.verifier) == 0
+
+
 async def test_what_was_verified_again_is_not_the_oldest(clock: Clock) -> None:
     async with Idp.start("EdDSA", clock=clock) as idp, built(idp.issuer(), clock=clock, capacity=3) as house:
         first, second = idp.token(sub="first"), idp.token(sub="second")
