@@ -207,7 +207,7 @@ class Exchange:
     def _interim(self, answer: Answer) -> None:
         """A 1xx is passed on to callers that know of them (RFC 9110, section 15.2)."""
         if self.head.minor == 1:
-            self._caller.write(_lines(answer, b"") + b"\r\n")
+            self._caller.write(answer.start + b"\r\n")
 
     def _switch(self, answer: Answer, rest: bytes) -> None:
         """A 101 only opens what was asked for."""
@@ -223,7 +223,7 @@ class Exchange:
         self.wants_body = True
         caller.keep_alive = False
         upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-        caller.write(_lines(answer, self.passage.mark) + upgrade + rest)
+        caller.write(answer.start + self.passage.mark + upgrade + rest)
         early = caller.take_held()
         if early:
             self._send(early)
@@ -240,7 +240,7 @@ class Exchange:
             framing += b"Connection: close\r\n"
         elif self.head.minor == 0:
             framing += b"Connection: keep-alive\r\n"
-        head = _lines(answer, self.passage.mark) + framing + b"\r\n"
+        head = answer.start + self.passage.mark + framing + b"\r\n"
         if self._mode == _LENGTH and self._answer_left >= len(rest):
             self._answer_left -= len(rest)
             caller.write(head + rest)
@@ -362,8 +362,3 @@ class Exchange:
             upstream.transport.close()
         else:
             upstream.drop()
-
-
-def _lines(answer: Answer, mark: bytes) -> bytes:
-    fields = b"\r\n".join(answer.lines)
-    return b"HTTP/1.1 %d %b\r\n%b%b%b" % (answer.status, answer.reason, fields, b"\r\n" if fields else b"", mark)

@@ -27,6 +27,7 @@ _REQUEST = re.compile(
 _REQUEST_LINE = re.compile(rb"(?!(?:CONNECT|TRACE) )([A-Z][A-Z\-]{0,31}+) (/[\x21\x22\x24-\x7e]*+) HTTP/1\.([01])\r\n")
 _RESPONSE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*+))?\r\n" + _FIELDS + rb"\r\n")
 _TRAILERS = re.compile(_FIELDS + rb"\r\n")
+_COOKIE = re.compile(rb"\r\nset-cookie", re.IGNORECASE)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _HOST = re.compile(rb"(?:[A-Za-z0-9\-._~%!$&'()*+;=]{1,255}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _WEBSOCKET_KEY = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
@@ -390,7 +391,7 @@ class AnswerShape:
 class Answer:
     """One response head: which lines are passed on, and how its body is framed."""
 
-    __slots__ = ("chunked", "keep_alive", "length", "lines", "reason", "status", "upgrade")
+    __slots__ = ("chunked", "keep_alive", "length", "lines", "reason", "start", "status", "upgrade")
 
     status: int
     reason: bytes
@@ -402,6 +403,8 @@ class Answer:
     keep_alive: bool
     upgrade: bytes
     """Upgrade's value, lower-case, where Connection names it."""
+    start: bytes
+    """The head as it goes on, up to what is added: status line and lines, each with its CRLF."""
 
 
 def _values(lines: list[bytes], indices: tuple[int, ...]) -> list[bytes]:
@@ -409,19 +412,36 @@ def _values(lines: list[bytes], indices: tuple[int, ...]) -> list[bytes]:
 
 
 class Answers:
-    """Reads response heads; *drops* says which lower-case names never reach the caller."""
+    """Reads response heads; *drops* says which lower-case names never reach the caller.
 
-    __slots__ = ("_kept", "drops")
+    An agent's short answers often have the very same head, for as long as their Date does: what it was read as is
+    remembered for a few of them, but not of those that set cookies.
+    """
+
+    __slots__ = ("_kept", "_seen", "drops")
 
     MOST = 256
+    MOST_SEEN, LONGEST_SEEN = 64, 512
 
     def __init__(self, drops: Callable[[bytes], bool]) -> None:
         self.drops = drops
         self._kept: dict[tuple[bytes, ...], AnswerShape] = {}
+        self._seen: dict[bytes, Answer] = {}
 
     def parse(self, data: bytes) -> Answer:
         """Read one response head, its empty line included. Raise ``ValueError`` where it can be read in two ways or
         not at all."""
+        known = self._seen.get(data)
+        if known is not None:
+            return known
+        answer = self._parse(data)
+        if len(data) <= self.LONGEST_SEEN and not _COOKIE.search(data):
+            if len(self._seen) >= self.MOST_SEEN:
+                self._seen.clear()
+            self._seen[data] = answer
+        return answer
+
+    def _parse(self, data: bytes) -> Answer:
         match = _RESPONSE.fullmatch(data)
         if match is None:
             raise ValueError("the response head is not well-formed HTTP/1.x")
@@ -447,6 +467,8 @@ class Answers:
             answer.length = int(length)
         if known.connection:
             self._connection(answer, known, lines)
+        said = b"".join([line + b"\r\n" for line in answer.lines])
+        answer.start = b"HTTP/1.1 %b %b\r\n%b" % (status, answer.reason, said)
         return answer
 
     @staticmethod

@@ -512,3 +512,22 @@ def test_an_answer_that_is_read_is_read_as_h11_reads_it(data: bytes) -> None:
     event = connection.next_event()
     assert isinstance(event, h11.Response)
     assert {line.partition(b":")[0].lower() for line in answer.lines} <= {name for name, _ in event.headers}
+
+
+def test_an_answers_head_is_read_once_as_long_as_it_is_the_same_and_sets_no_cookie() -> None:
+    answers = Answers(lambda name: name == b"x-trace-id")
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Trace-Id: mallory\r\n%b\r\n"
+    assert answers.parse(head % b"") is answers.parse(head % b"")
+    assert answers.parse(head % b"").start == b"HTTP/1.1 200 OK\r\n"
+    cookie = head % b"sEt-Cookie: session=1\r\n"
+    assert answers.parse(cookie) is not answers.parse(cookie)
+    long = head % (b"X: " + b"a" * Answers.LONGEST_SEEN + b"\r\n")
+    assert answers.parse(long) is not answers.parse(long)
+
+
+def test_the_answers_heads_that_are_remembered_are_bounded() -> None:
+    answers = Answers(lambda name: False)
+    heads = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length for length in range(3 * Answers.MOST_SEEN)]
+    for length, head in enumerate(heads):
+        assert answers.parse(head).length == length
+        assert len(answers._seen) <= Answers.MOST_SEEN
