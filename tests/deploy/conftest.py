@@ -1,6 +1,9 @@
 """The image, built once for the tests that run it."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,11 +20,12 @@ def last() -> Stage:
 
 
 @pytest.fixture(scope="module", params=["borrowed", "bootstrapped"] if LONG else ["borrowed"])
-def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Image:
-    """The image, built on each base."""
+def image(request: pytest.FixtureRequest) -> Iterator[Image]:
+    """The image, built on each base; hundreds of megabytes, which go when it has been tested."""
     if os.geteuid() != 0:
         missing("root, to replay a Dockerfile in a root of its own")
-    folder = tmp_path_factory.mktemp("image")
     packages = ["python3", "python3-pip", "python3-venv"]
-    base = Borrowed() if request.param == "borrowed" else Bootstrapped.make(folder / "debian", RELEASE, packages)
-    return replay(stages(ROOT / "Dockerfile"), ROOT, base, folder)
+    with tempfile.TemporaryDirectory(prefix="image-") as name:
+        folder = Path(name)
+        base = Borrowed() if request.param == "borrowed" else Bootstrapped.make(folder / "debian", RELEASE, packages)
+        yield replay(stages(ROOT / "Dockerfile"), ROOT, base, folder)

@@ -1,5 +1,6 @@
 """The Dockerfiles as they are written; what comes of the first is tested in ``test_image``."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -36,12 +37,12 @@ def test_each_base_is_one_release_and_the_same_in_both_stages() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(BUILD_SECONDS)
 @pytest.mark.skipif(not LONG, reason="the long form: make test-long")
-def test_the_egress_image_loads_its_rules(tmp_path: Path) -> None:
+def test_the_egress_image_loads_its_rules() -> None:
     (stage,) = stages(FILES[1])
-    debian = Bootstrapped.make(tmp_path / "debian", RELEASE, [])
-    built = replay([stage], FILES[1].parent, debian, tmp_path)
     command = [*stage.last("ENTRYPOINT").exec_form, *stage.last("CMD").exec_form]
-    with pod_and_world() as (pod, _):
+    with tempfile.TemporaryDirectory(prefix="egress-") as name, pod_and_world() as (pod, _):
+        debian = Bootstrapped.make(Path(name, "debian"), RELEASE, [])
+        built = replay([stage], FILES[1].parent, debian, Path(name))
         pod.run("unshare", "--mount", *built.inside(command, {}, debian.seal(built.root)))
         assert pod.counters().keys() >= {"refused_metadata", "refused_out", "refused_in"}
         assert pod.tries(10001, [("tcp", "10.88.0.1", 80)]) == ["ECONNREFUSED"]
