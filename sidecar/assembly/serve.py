@@ -21,6 +21,7 @@ FAILED = 1
 
 def serve(config: Path, environ: Mapping[str, str]) -> int:
     """Serve what *config* says until SIGTERM or SIGINT; return the exit code. Raise ``settings.Problems``."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload: by itself it ends a process
     gc.disable()  # until the start is done: all that it makes stays
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = load(config, environ)
