@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 import h11
 import pytest
@@ -182,10 +183,29 @@ def test_where_the_two_gates_disagree_the_head_is_refused() -> None:
         read(get(first=b"PLAY / HTTP/1.1"))  # a method of RTSP
 
 
+def test_a_table_that_says_otherwise_than_llhttp_lets_nothing_pass() -> None:
+    """What is remembered of names, or of the last head, could be wrong: llhttp sees every head all the same."""
+    data = get(b"Content-Length: 3")
+    kept = shapes()
+    kept.keep(replace(parse(data, kept).shape, plain=True))
+    with pytest.raises(BadRequest, match="another body"):
+        parse(data, kept)
+    before = read(data)
+    before.length = 0
+    assert parse(data, shapes(), before).length == 3
+
+
+def test_the_last_head_says_nothing_of_one_in_another_version() -> None:
+    before = read(get())
+    assert before.keep_alive
+    assert not parse(get(first=b"GET / HTTP/1.0"), shapes(), before).keep_alive
+
+
 # shapes
 
 
 def test_a_shape_says_where_the_framing_is() -> None:
+    assert shape((b"Host", b"Content-Length", b"Transfer-Encoding"), len).fault is BadRequest
     made = shape((b"HOST", b"Content-Length", b"Connection", b"Expect", b"connection", b"Upgrade"), tuple)
     assert (made.host, made.length, made.connection, made.expect, made.upgrade) == (0, 1, (2, 4), 3, 5)
     assert (made.chunked, made.plain, made.fault) == (-1, False, None)
