@@ -589,6 +589,28 @@ def test_what_is_told_twice_is_told_in_the_same_words(door: Resting, lines: list
     assert [pair for pair in first if pair[0] not in changing] == [pair for pair in second if pair[0] not in changing]
 
 
+def test_what_is_remembered_of_names_is_bounded_and_changes_nothing(door: Resting) -> None:
+    for batch in range(12):
+        fields = b"".join(b"X-%d-%d: a\r\n" % (batch, number) for number in range(100))
+        told = door.told(get(fields=TOKEN + fields + b"X" * 200 + b": b\r\nX-Forwarded-For: 6.6.6.6\r\n"))
+        assert len(told) == 1 + 100 + 1 + 4 + 1 + len(OURS)
+    assert len(door.door._verdicts) <= 1024
+
+
+def test_trailers_lose_the_same_fields(door: Resting) -> None:
+    for name in (
+        b"authorization",
+        b"x-identity-a",
+        b"x_identity_a",
+        b"remote-user",
+        b"x-forwarded-for",
+        b"x-real-ip",
+        b"te",
+    ):
+        assert door.door.drops(name)
+    assert not any(map(door.door.drops, (b"x-own", b"digest", b"server-timing")))
+
+
 def test_no_principal_makes_more_than_8_kib_of_it() -> None:
     """With the longest subject, host and lists, beside all that is said of every call."""
     many = frozenset(f"group {number}" for number in range(5000))
