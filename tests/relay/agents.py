@@ -102,6 +102,9 @@ class Link:
         return data
 
     async def say(self, data: bytes) -> None:
+        """Raise ``ConnectionError`` where the relay has gone away."""
+        if self.writer.is_closing():
+            raise ConnectionResetError
         self.writer.write(data)
         await self.writer.drain()
 

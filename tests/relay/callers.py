@@ -46,7 +46,9 @@ class Caller:
         self._rest = b""
 
     def send(self, data: bytes) -> None:
-        self.writer.write(data)
+        """Nothing happens where the relay has closed the connection: on uvloop, it would be another error."""
+        if not self.writer.is_closing():
+            self.writer.write(data)
 
     async def answer(self, method: bytes = b"GET") -> Answer:
         """The next answer. Raise ``Cut``, ``ConnectionResetError``, or h11's error where it is no HTTP."""
@@ -145,7 +147,7 @@ async def caller(
         sock.setblocking(False)
         try:
             await asyncio.get_running_loop().sock_connect(sock, (endpoint.host, endpoint.port))
-        except OSError:
+        except BaseException:
             sock.close()
             raise
         host = "localhost" if tls else None

@@ -8,6 +8,7 @@ import ssl
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 import trustme
@@ -17,9 +18,10 @@ from sidecar.relay.passage import Outcome
 from sidecar.relay.pool import Pool, Upstream, dial_endpoint
 from sidecar.relay.relay import Timeouts
 from sidecar.wire.endpoint import Tcp, Unix
+from tests.fuzzing import LONG
 from tests.relay.agents import Link, Request, agent, own, saying
-from tests.relay.callers import Cut, caller
-from tests.relay.relaying import plain
+from tests.relay.callers import Caller, Cut, caller
+from tests.relay.relaying import Plain, plain
 from tests.relay.waiting import until
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -353,3 +355,94 @@ async def test_the_agent_is_away_within_a_second() -> None:
         began = asyncio.get_running_loop().time()
         assert (await one.ask(GET)).status == 502
         assert asyncio.get_running_loop().time() - began < 2
+
+
+# everything at once
+
+
+class Crowd:
+    """Callers that hurry, dawdle, leave and misbehave, and an agent that does as well, by one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.wrong: list[str] = []
+
+    async def answer(self, request: Request, link: Link) -> None:
+        """Body, and what is only this request's own, in one of the ways in which an answer may be said."""
+        mood = self.random.random()
+        if mood < 0.05:
+            link.reset()
+            return
+        if mood < 0.1:
+            await link.say(OK + b"Content-Length: 5\r\n\r\nearly")  # without reading the body
+            link.writer.close()
+            return
+        await link.body(request)
+        await asyncio.sleep(self.random.choice([0, 0, 0.001, 0.01]))
+        said = request.target * self.random.choice([1, 1, 100, 20_000])
+        if mood < 0.15:
+            await link.say(OK + b"Content-Length: %d\r\n\r\n" % (len(said) + 5) + said)
+            link.reset()
+        elif mood < 0.4:
+            await link.say(OK + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (len(said), said))
+            await link.say(b"0\r\n\r\n")
+        elif mood < 0.45:
+            await link.say(OK + b"\r\n" + said)
+            link.writer.close()
+        else:
+            await link.say(b"HTTP/1.1 103 Hints\r\n\r\n" + OK + b"Content-Length: %d\r\n\r\n" % len(said) + said)
+
+    async def caller(self, served: Plain, name: int) -> None:
+        for turn in range(4):
+            window = self.random.choice([None, 4096])
+            async with caller(served.endpoint, window=window) as one:
+                targets = [b"/%d-%d-%d" % (name, turn, number) for number in range(self.random.randint(1, 6))]
+                for target in targets:
+                    one.send(self.request(target))
+                    await asyncio.sleep(self.random.choice([0, 0, 0.002]))
+                if self.random.random() < 0.2:
+                    await asyncio.sleep(self.random.random() / 50)
+                    one.reset()
+                    continue
+                await self.read(one, targets)
+
+    def request(self, target: bytes) -> bytes:
+        match self.random.randrange(4):
+            case 0:
+                body = b"x" * self.random.choice([0, 10, 100_000])
+                return b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (target, len(body), body)
+            case 1:
+                return b"PUT %b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" % target
+            case _:
+                return b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % target
+
+    async def read(self, one: Caller, targets: list[bytes]) -> None:
+        """Each answer is its own request's or a refusal; a connection may end, and then nothing more comes."""
+        for target in targets:
+            try:
+                answer = await one.answer()
+            except (Cut, ConnectionError):
+                return
+            own_ = answer.body == target * (len(answer.body) // len(target)) and answer.body
+            if not (answer.status == 200 and (own_ or answer.body == b"early")) and answer.status != 502:
+                self.wrong.append(f"{target!r}: {answer.status} {answer.body[:60]!r}")
+            if answer.value(b"connection") == b"close":
+                return
+
+
+@pytest.mark.parametrize("seed", range(100 if LONG else 3))
+async def test_in_a_crowd_everyone_gets_only_their_own_and_nothing_is_left_behind(
+    seed: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    crowd = Crowd(seed)
+    async with agent(crowd.answer) as upstream, plain(upstream.endpoint) as served:
+        with caplog.at_level(logging.WARNING):
+            async with asyncio.timeout(40), asyncio.TaskGroup() as tasks:
+                for name in range(25):
+                    tasks.create_task(crowd.caller(served, name))
+            await until(lambda: not served.relay.connections and not served.relay.requests)
+        assert not crowd.wrong
+        assert len(served.door.ends) == len(served.door.admitted)
+        assert sum(served.relay.counts.outcomes.values()) == len(served.door.ends)
+        assert not caplog.records
+        assert all("closed connection" in problem or "inside a body" in problem for problem in upstream.garbage)
