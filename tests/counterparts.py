@@ -22,6 +22,6 @@ def node(package: str) -> str:
     """The Node interpreter: the locked one, else the system's; *package* must be installed beside our scripts."""
     if not (NODE_FOLDER / "node_modules" / package).is_dir():
         missing(f"the Node package {package}: run  npm ci  in tests/node")
-    locked = NODE_FOLDER / "node_modules" / ".bin" / "node"
-    found = str(locked) if locked.exists() else shutil.which("node")
+    locked = [*(NODE_FOLDER / "node_modules").glob("node-linux-*/bin/node")]  # not every npm links it into .bin
+    found = str(locked[0]) if locked else shutil.which("node")
     return found or missing("Node: run  npm ci  in tests/node")

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import pip
+
 from tests.counterparts import missing
 from tests.deploy.dockerfile import Instruction, Stage, context
 
@@ -73,6 +75,9 @@ class Borrowed:
         else:
             (folder / "local" / "bin").mkdir()
             (folder / "local" / "bin" / "python").symlink_to(Path(sys.executable).resolve())
+            # A distribution's Python comes without the pip that the base image has; this environment has it.
+            packages = folder / "local" / "lib" / f"python3.{sys.version_info.minor}" / "dist-packages"
+            shutil.copytree(Path(str(pip.__file__)).parent, packages / "pip")
 
     def mount(self, folder: Path, root: Path) -> Sequence[str]:
         local = self.OWN if self._apart() else "/usr/local"
