@@ -11,23 +11,26 @@ _URLSAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class Handles:
-    """Makes handles of 256 random bits, drawn in batches: each system call counts on the way of every request."""
+    """Makes handles of 256 random bits, in batches: one after the other they cost half of what each costs alone."""
 
-    __slots__ = ("_at", "_batch", "_drawn", "_random")
+    __slots__ = ("_batch", "_made", "_random")
 
-    def __init__(self, random: Callable[[int], bytes], batch: int = 64) -> None:
+    def __init__(self, random: Callable[[int], bytes], batch: int = 32) -> None:
         self._random = random
         self._batch = batch * _BYTES
-        self._drawn = b""
-        self._at = 0
+        self._made: list[tuple[bytes, bytes]] = []
 
-    def make(self) -> bytes:
-        at = self._at
-        if at == len(self._drawn):
-            self._drawn = self._random(self._batch)
-            at = 0
-        self._at = at + _BYTES
-        return PREFIX + b2a_base64(self._drawn[at : at + _BYTES])[:_CHARACTERS].translate(_URLSAFE)
+    def make(self) -> tuple[bytes, bytes]:
+        """A handle, and its digest."""
+        if not self._made:
+            self._made = self._several()
+        return self._made.pop()
+
+    def _several(self) -> list[tuple[bytes, bytes]]:
+        drawn = self._random(self._batch)
+        pieces = [drawn[at : at + _BYTES] for at in range(0, self._batch, _BYTES)]
+        handles = [PREFIX + b2a_base64(piece)[:_CHARACTERS].translate(_URLSAFE) for piece in pieces]
+        return [(handle, digest(handle)) for handle in handles]
 
 
 def digest(handle: bytes) -> bytes:

@@ -64,16 +64,14 @@ class Invocations:
         now = self._clock()
         lifetimes = self.lifetimes
         seconds = min(lifetimes.most, token_seconds) if lifetimes.end_with_token else lifetimes.most
-        handle = self._handles.make()
-        key = digest(handle)
+        handle, key = self._handles.make()
         invocation = Invocation(principal, span_id, trace_id, key, now + seconds)
         self._alive[key] = invocation
         return invocation, handle
 
     def attach(self, invocation: Invocation) -> bytes:
         """A second handle for *invocation*: it may travel in ``baggage``, so it names no one to the identity API."""
-        handle = self._handles.make()
-        invocation.attach_key = digest(handle)
+        handle, invocation.attach_key = self._handles.make()
         self._attaching[invocation.attach_key] = invocation
         return handle
 
