@@ -109,6 +109,7 @@ class Visit(Passage):
             door.spans(Ended(self._trace, self._began, door.clock_ns(), head.method, head.path, status, attributes))
 
 
+_MOST_FORWARDING = 1024
 _PROTECTED = Rule.PROTECTED
 _NOBODY: Mapping[str, Value] = {}
 
@@ -166,6 +167,8 @@ class Door:
         self._rules = Rules(manners.public, OWNED if own is not None else ())
         self._verdicts: dict[bytes, Verdict] = {}
         self.shapes: Shapes[Plan] = Shapes(self._plan)
+        self._forwarding: dict[tuple[str, bool, bytes], bytes] = {}
+        """What is said of the peers and hosts seen last: a proxy in front brings several hosts over one connection."""
 
     def drops(self, name: bytes) -> bool:
         return name == b"authorization" or name in headers.REPLACED or headers.forged(name) or headers.forwarding(name)
@@ -251,10 +254,12 @@ class Door:
         if trusted and head.shape.plan.forwarding:
             before = {name: head.values(name) for name in head.shape.plan.forwarding}
             return headers.forwarded_lines(peer.address, _proto(peer), host, before)
-        memo = peer.memo
-        if memo is None or memo[0] != host:
-            peer.memo = memo = (host, headers.forwarded_lines(peer.address, _proto(peer), host, {}))
-        lines: bytes = memo[1]
+        lines = self._forwarding.get((peer.address, peer.tls, host))
+        if lines is None:
+            lines = headers.forwarded_lines(peer.address, _proto(peer), host, {})
+            if len(self._forwarding) >= _MOST_FORWARDING:
+                self._forwarding.clear()
+            self._forwarding[peer.address, peer.tls, host] = lines
         return lines
 
     def _trusted(self, peer: Peer) -> bool:
