@@ -166,7 +166,9 @@ class Door:
         self._tracer = tracer
         self._rules = Rules(manners.public, OWNED if own is not None else ())
         self._verdicts: dict[bytes, Verdict] = {}
-        self.shapes: Shapes[Plan] = Shapes(self._plan)
+        self.shapes: Shapes[Plan] = Shapes(
+            self._plan, token=None if manners.forward_authorization else self._remembered
+        )
         self._forwarding: dict[tuple[str, bool, bytes], bytes] = {}
         """What is said of the peers and hosts seen last: a proxy in front brings several hosts over one connection."""
 
@@ -187,11 +189,17 @@ class Door:
         memo: Memo | None = head.memo
         if memo is not None and memo.door is self and memo.verified.until > now:
             return self._let_in(head, peer, trace, memo.verified, memo.kept)
+        verified: Verified[Caller] | None = head.token
+        if verified is not None:
+            return self._let_in(head, peer, trace, verified, self._kept(head, peer))
         token = _bearer(head, plan)
         verified = self._verifier.remembered(token, now)
         if verified is None:
             return self._verify(head, peer, trace, token)
         return self._let_in(head, peer, trace, verified, self._kept(head, peer))
+
+    def _remembered(self, token: bytes) -> Verified[Caller] | None:
+        return self._verifier.remembered(token, self._clock())
 
     def _without_identity(self, head: Head[Plan], peer: Peer, trace: Trace, rule: Rule) -> Passage | None:
         """The way of what needs no token: the sidecar's own pages, public paths, and preflights where they may pass."""

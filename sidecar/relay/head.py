@@ -144,6 +144,7 @@ class Head(Generic[T]):
         "path",
         "shape",
         "target",
+        "token",
         "websocket",
     )
 
@@ -169,6 +170,8 @@ class Head(Generic[T]):
     """A well-formed WebSocket handshake (RFC 6455, section 4.1)."""
     expects: bool
     """``Expect: 100-continue``."""
+    token: Any
+    """What the door remembers of the bearer token that was cut out of these lines; ``None``: nothing was."""
     nominated: frozenset[bytes]
     """Lower-case names that Connection says are for this connection alone."""
 
@@ -206,12 +209,19 @@ class _Gate:
 class Shapes(Generic[T]):
     """The shapes seen so far, bounded in number and in size; *plan* is the door's part of each."""
 
-    __slots__ = ("_kept", "_most", "_plan")
+    __slots__ = ("_kept", "_most", "_plan", "token")
 
     MOST_NAMES = 2048
     """Bytes of names above which a shape isn't kept: a caller chooses its names."""
 
-    def __init__(self, plan: Callable[[Mapping[bytes, tuple[int, ...]]], T], most: int = 1024) -> None:
+    def __init__(
+        self,
+        plan: Callable[[Mapping[bytes, tuple[int, ...]]], T],
+        most: int = 1024,
+        token: Callable[[bytes], object | None] | None = None,
+    ) -> None:
+        """*token* gives what the door remembers of a bearer token; without it tokens stay where they are."""
+        self.token = token
         self._plan = plan
         self._kept: dict[tuple[bytes, ...], Shape[T]] = {}
         self._most = most
@@ -230,6 +240,27 @@ class Shapes(Generic[T]):
         shape.kept = True
 
 
+def _abridged(data: bytes, token: Callable[[bytes], object | None]) -> tuple[bytes, object | None]:
+    """A head with its bearer token cut out, and what is remembered of that token; or the head as it came.
+
+    The token is most of a head. One that is remembered has been through both gates in this very place, byte by byte,
+    so they needn't walk it again: for the framing it is as good as any other word.
+    """
+    at = data.find(_BEARER)
+    if at < 0:
+        at = data.find(_LOWER_BEARER)
+        if at < 0:
+            return data, None
+    begins = at + len(_BEARER)
+    ends = data.find(b"\r\n", begins)
+    known = token(data[begins:ends])
+    return (data, None) if known is None else (data[:begins] + b"remembered" + data[ends:], known)
+
+
+_BEARER, _LOWER_BEARER = b"\r\nAuthorization: Bearer ", b"\r\nauthorization: Bearer "
+"""How nearly all callers begin the line; other spellings take the longer way to the same end."""
+
+
 def parse(data: bytes, shapes: Shapes[T], before: Head[T] | None = None) -> Head[T]:
     """Read one request head, its empty line included. Raise ``BadRequest`` or ``AmbiguousCredentials``.
 
@@ -240,6 +271,9 @@ def parse(data: bytes, shapes: Shapes[T], before: Head[T] | None = None) -> Head
         fields_at = data.find(b"\r\n") + 2
         if data[fields_at:] == before.block and before.shape.upgrade < 0:
             return _again(data, fields_at, before) or parse(data, shapes)
+    whole, token = data, None
+    if shapes.token is not None:
+        data, token = _abridged(data, shapes.token)
     match = _REQUEST.fullmatch(data)
     if match is None:
         raise BadRequest(_why_not(data))
@@ -247,11 +281,12 @@ def parse(data: bytes, shapes: Shapes[T], before: Head[T] | None = None) -> Head
     gate = _Gate()
     upgraded = gate.opens(data)
     head: Head[T] = Head()
+    head.token = token
     head.lines = lines = fields[:-2].split(b"\r\n") if fields else []
     head.shape = known = shapes.of(tuple([line.partition(b":")[0] for line in lines]))
     if known.fault is not None:
         raise known.fault(known.fault_reason)
-    head.block = data[match.end(3) + 2 :]
+    head.block = whole[match.end(3) + 2 :]
     head.memo = None
     head.method = method
     head.target = target
@@ -289,7 +324,7 @@ def _again(data: bytes, fields_at: int, before: Head[T]) -> Head[T] | None:
     head.path = target.partition(b"?")[0]
     head.host, head.length, head.chunked = before.host, before.length, before.chunked
     head.keep_alive, head.expects, head.nominated = before.keep_alive, before.expects, before.nominated
-    head.websocket = False
+    head.websocket, head.token = False, None
     return head
 
 
