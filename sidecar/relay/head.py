@@ -188,6 +188,10 @@ class _Gate:
 
     __slots__ = ("complete",)
 
+    on_message_begin = on_url = on_header = on_headers_complete = on_body = on_status = None
+    on_chunk_header = on_chunk_complete = None
+    """Said, so that the parser's look for each is a short one."""
+
     def __init__(self) -> None:
         self.complete = False
 
@@ -282,7 +286,7 @@ def parse(data: bytes, shapes: Shapes[T], before: Head[T] | None = None) -> Head
     upgraded = gate.opens(data)
     head: Head[T] = Head()
     head.token = token
-    head.lines = lines = fields[:-2].split(b"\r\n") if fields else []
+    head.lines = lines = fields.splitlines()
     head.shape = known = shapes.of(tuple([line.partition(b":")[0] for line in lines]))
     if known.fault is not None:
         raise known.fault(known.fault_reason)
@@ -481,7 +485,7 @@ class Answers:
         if match is None:
             raise ValueError("the response head is not well-formed HTTP/1.x")
         minor, status, reason, fields = match.groups()
-        lines = fields[:-2].split(b"\r\n") if fields else []
+        lines = fields.splitlines()
         names = tuple([line.partition(b":")[0] for line in lines])
         known = self._kept.get(names) or self._shape(names)
         answer = Answer()
