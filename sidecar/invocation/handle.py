@@ -30,7 +30,7 @@ class Handles:
         drawn = self._random(self._batch)
         pieces = [drawn[at : at + _BYTES] for at in range(0, self._batch, _BYTES)]
         handles = [PREFIX + b2a_base64(piece)[:_CHARACTERS].translate(_URLSAFE) for piece in pieces]
-        return [(handle, digest(handle)) for handle in handles]
+        return [(handle, digest(handle)) for handle in reversed(handles)]
 
 
 def digest(handle: bytes) -> bytes:

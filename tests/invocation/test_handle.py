@@ -22,21 +22,22 @@ class Random:
 
 def test_a_handle_is_the_prefix_and_256_bits_in_base64url() -> None:
     random = Random()
-    handle = Handles(random, batch=2).make()
+    handle, key = Handles(random, batch=2).make()
     assert re.fullmatch(rb"ih_[A-Za-z0-9_-]{43}", handle)
     bits = base64.urlsafe_b64decode(handle.removeprefix(PREFIX) + b"=")
     assert bits == hashlib.sha256(b"1 0").digest()
+    assert key == digest(handle)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 64])
 def test_no_two_handles_share_a_bit_that_was_drawn(batch: int) -> None:
     random = Random()
     handles = Handles(random, batch)
-    made = {handles.make() for _ in range(3 * batch)}
+    made = {handles.make()[0] for _ in range(3 * batch)}
     assert len(made) == 3 * batch
     assert random.drawn == [32 * batch] * 3  # a system call for each batch alone
 
 
 def test_what_is_kept_does_not_yield_the_handle() -> None:
-    handle = Handles(Random()).make()
-    assert digest(handle) == hashlib.sha256(handle).digest()
+    handle, key = Handles(Random()).make()
+    assert key == digest(handle) == hashlib.sha256(handle).digest()
