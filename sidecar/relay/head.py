@@ -244,7 +244,7 @@ class Shapes(Generic[T]):
         shape.kept = True
 
 
-def _abridged(data: bytes, token: Callable[[bytes], object | None]) -> tuple[bytes, object | None]:
+def _abridged(data: bytes, token: Callable[[bytes], object | None] | None) -> tuple[bytes, object | None]:
     """A head with its bearer token cut out, and what is remembered of that token; or the head as it came.
 
     The token is most of a head. One that is remembered has been through both gates in this very place, byte by byte,
@@ -253,8 +253,8 @@ def _abridged(data: bytes, token: Callable[[bytes], object | None]) -> tuple[byt
     at = data.find(_BEARER)
     if at < 0:
         at = data.find(_LOWER_BEARER)
-        if at < 0:
-            return data, None
+    if at < 0 or token is None:
+        return data, None
     begins = at + len(_BEARER)
     ends = data.find(b"\r\n", begins)
     known = token(data[begins:ends])
@@ -275,9 +275,8 @@ def parse(data: bytes, shapes: Shapes[T], before: Head[T] | None = None) -> Head
         fields_at = data.find(b"\r\n") + 2
         if data[fields_at:] == before.block and before.shape.upgrade < 0:
             return _again(data, fields_at, before) or parse(data, shapes)
-    whole, token = data, None
-    if shapes.token is not None:
-        data, token = _abridged(data, shapes.token)
+    whole = data
+    data, token = _abridged(data, shapes.token)
     match = _REQUEST.fullmatch(data)
     if match is None:
         raise BadRequest(_why_not(data))
