@@ -213,10 +213,11 @@ class _Gate:
 class Shapes(Generic[T]):
     """The shapes seen so far, bounded in number and in size; *plan* is the door's part of each."""
 
-    __slots__ = ("_kept", "_most", "_plan", "token")
+    __slots__ = ("_kept", "_most", "_plan", "_seen", "token")
 
     MOST_NAMES = 2048
     """Bytes of names above which a shape isn't kept: a caller chooses its names."""
+    MOST_SEEN = 4096
 
     def __init__(
         self,
@@ -229,6 +230,7 @@ class Shapes(Generic[T]):
         self._plan = plan
         self._kept: dict[tuple[bytes, ...], Shape[T]] = {}
         self._most = most
+        self._seen: set[int] = set()
 
     def of(self, names: tuple[bytes, ...]) -> Shape[T]:
         return self._kept.get(names) or shape(names, self._plan)
@@ -236,6 +238,12 @@ class Shapes(Generic[T]):
     def keep(self, shape: Shape[T]) -> None:
         """Remember *shape*, of a head that was let in: strangers can't fill the table."""
         if shape.kept or sum(map(len, shape.names)) > self.MOST_NAMES:
+            return
+        sight = hash(shape.names)
+        if sight not in self._seen:  # what comes but once would only push out what comes again
+            if len(self._seen) >= self.MOST_SEEN:
+                self._seen.clear()
+            self._seen.add(sight)
             return
         if len(self._kept) >= self._most:
             for names in list(self._kept)[: self._most // 2]:
