@@ -2,6 +2,7 @@
 
 import base64
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
@@ -51,15 +52,23 @@ def kept(directory: Path) -> Root:
     """The key in *directory*, made when it is first needed, readable by its owner alone. Raise ``KeyUnusable`` or
     ``OSError``."""
     path = directory / "key"
+    if not path.exists():
+        _make(path)
+    if path.stat().st_mode & 0o077:
+        raise KeyUnusable(f"{path} can be read by others; run  chmod 600 {path}")
+    return given(Secret(path.read_text(errors="replace").strip()))
+
+
+def _make(path: Path) -> None:
+    """A new key at *path*, whole or not at all; where another process was first, its key stays."""
+    written = path.with_name(f".key-{os.urandom(8).hex()}")
+    descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        if path.stat().st_mode & 0o077:
-            raise KeyUnusable(f"{path} can be read by others; run  chmod 600 {path}") from None
-        return given(Secret(path.read_text(errors="replace").strip()))
-    key = os.urandom(BYTES)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(base64.b64encode(key) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    return Root(key)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(base64.b64encode(os.urandom(BYTES)) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(written, path)
+    finally:
+        written.unlink()

@@ -159,12 +159,13 @@ class Exchange:
 
     def from_upstream(self, data: bytes) -> None:
         caller = self._caller
-        caller.deadline = caller.relay.idle_at
         mode = self._mode
-        if mode == _HEAD:
+        if mode == _HEAD:  # a head in drips has no longer than one that comes at once
             self._sent_at_all = True
             self._read_head(data)
-        elif mode == _LENGTH:
+            return
+        caller.deadline = caller.relay.idle_at
+        if mode == _LENGTH:
             self._answer_left -= len(data)
             if self._answer_left > 0:
                 caller.write(data)
@@ -218,6 +219,7 @@ class Exchange:
 
     def _open_tunnel(self, answer: Answer, rest: bytes) -> None:
         caller = self._caller
+        caller.deadline = caller.relay.idle_at
         self.status, self.answered = answer.status, True
         self._mode = _TUNNEL
         self.wants_body = True
@@ -232,6 +234,7 @@ class Exchange:
         self.status, self.answered = answer.status, True
         self._keep_upstream = answer.keep_alive
         caller = self._caller
+        caller.deadline = caller.relay.idle_at
         framing = self._framing(answer)
         if self.wants_body or caller.relay.draining:
             # an early answer: what is still to come of the request can't be told from a next one

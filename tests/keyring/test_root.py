@@ -2,6 +2,7 @@
 
 import base64
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,13 @@ def test_a_key_is_made_once_and_found_again(tmp_path: Path) -> None:
     assert len(base64.b64decode(path.read_text())) == BYTES
     assert kept(tmp_path).derive("x") == first.derive("x")
     assert first.derive("x") != kept_elsewhere(tmp_path).derive("x")
+
+
+def test_all_who_start_at_once_have_the_same_key_and_leave_nothing_else(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        roots = list(pool.map(kept, [tmp_path] * 64))
+    assert len({root.derive("x") for root in roots}) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
 
 
 def kept_elsewhere(folder: Path) -> Root:
