@@ -192,7 +192,7 @@ class Door:
         verified: Verified[Caller] | None = head.token
         if verified is not None:
             return self._let_in(head, peer, trace, verified, self._kept(head, peer))
-        token = _bearer(head, plan)
+        token = head.cut or _bearer(head, plan)
         verified = self._verifier.remembered(token, now)
         if verified is None:
             return self._verify(head, peer, trace, token)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sidecar.errors import BadRequest, HeadTooLarge, Internal, Refusal, Timeout
 from sidecar.relay.exchange import Exchange
-from sidecar.relay.head import Head, parse
+from sidecar.relay.head import Head, Shapes, parse
 from sidecar.relay.passage import Outcome, Passage, Peer
 from sidecar.relay.pool import HIGH_WATER
 from sidecar.relay.refusal import respond
@@ -40,6 +40,7 @@ class Connection(asyncio.Protocol):
         "_patience",
         "_paused",
         "_postponed",
+        "_shapes",
         "_turning",
         "_waiting",
         "before",
@@ -71,6 +72,8 @@ class Connection(asyncio.Protocol):
         self.deadline = 0.0
         self.before: Head[Any] | None = None
         """The last head that was let in, while the next one may soon come: it holds a token, so never for long."""
+        self._shapes: Shapes[Any] | None = None
+        """By which ``before`` was read: another door has others, and reads it otherwise."""
         self._buffer = b""
         self._waiting: asyncio.Task[None] | None = None
         self._paused = False
@@ -253,7 +256,10 @@ class Connection(asyncio.Protocol):
         self.idle = False
         head: Head[Any] | None = None
         try:
-            head = parse(data, relay.door.shapes, self.before)
+            shapes = relay.door.shapes
+            if self._shapes is not shapes:
+                self.before, self._shapes = None, shapes
+            head = parse(data, shapes, self.before)
             self.keep_alive = head.keep_alive and not relay.draining
             if relay.requests >= relay.limits.requests:
                 relay.overloaded()

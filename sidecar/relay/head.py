@@ -132,6 +132,7 @@ class Head(Generic[T]):
     __slots__ = (
         "block",
         "chunked",
+        "cut",
         "expects",
         "host",
         "keep_alive",
@@ -170,8 +171,10 @@ class Head(Generic[T]):
     """A well-formed WebSocket handshake (RFC 6455, section 4.1)."""
     expects: bool
     """``Expect: 100-continue``."""
+    cut: bytes
+    """The bearer token that was cut out of these lines; empty where none was."""
     token: Any
-    """What the door remembers of the bearer token that was cut out of these lines; ``None``: nothing was."""
+    """What the door remembers of it; ``None``: nothing, or no longer."""
     nominated: frozenset[bytes]
     """Lower-case names that Connection says are for this connection alone."""
 
@@ -252,8 +255,8 @@ class Shapes(Generic[T]):
         shape.kept = True
 
 
-def _abridged(data: bytes, token: Callable[[bytes], object | None] | None) -> tuple[bytes, object | None]:
-    """A head with its bearer token cut out, and what is remembered of that token; or the head as it came.
+def _abridged(data: bytes, token: Callable[[bytes], object | None] | None) -> tuple[bytes, bytes, object | None]:
+    """A head with its bearer token cut out, that token, and what is remembered of it; or the head as it came.
 
     The token is most of a head. One that is remembered has been through both gates in this very place, byte by byte,
     so they needn't walk it again: for the framing it is as good as any other word.
@@ -262,11 +265,12 @@ def _abridged(data: bytes, token: Callable[[bytes], object | None] | None) -> tu
     if at < 0:
         at = data.find(_LOWER_BEARER)
     if at < 0 or token is None:
-        return data, None
+        return data, b"", None
     begins = at + len(_BEARER)
     ends = data.find(b"\r\n", begins)
-    known = token(data[begins:ends])
-    return (data, None) if known is None else (data[:begins] + b"remembered" + data[ends:], known)
+    cut = data[begins:ends]
+    known = token(cut)
+    return (data, b"", None) if known is None else (data[:begins] + b"remembered" + data[ends:], cut, known)
 
 
 _BEARER, _LOWER_BEARER = b"\r\nAuthorization: Bearer ", b"\r\nauthorization: Bearer "
@@ -284,7 +288,7 @@ def parse(data: bytes, shapes: Shapes[T], before: Head[T] | None = None) -> Head
         if data[fields_at:] == before.block and before.shape.upgrade < 0:
             return _again(data, fields_at, before) or parse(data, shapes)
     whole = data
-    data, token = _abridged(data, shapes.token)
+    data, cut, token = _abridged(data, shapes.token)
     match = _REQUEST.fullmatch(data)
     if match is None:
         raise BadRequest(_why_not(data))
@@ -292,7 +296,7 @@ def parse(data: bytes, shapes: Shapes[T], before: Head[T] | None = None) -> Head
     gate = _Gate()
     upgraded = gate.opens(data)
     head: Head[T] = Head()
-    head.token = token
+    head.cut, head.token = cut, token
     head.lines = lines = fields.splitlines()
     head.shape = known = shapes.of(tuple([line.partition(b":")[0] for line in lines]))
     if known.fault is not None:
@@ -335,7 +339,7 @@ def _again(data: bytes, fields_at: int, before: Head[T]) -> Head[T] | None:
     head.path = target.partition(b"?")[0]
     head.host, head.length, head.chunked = before.host, before.length, before.chunked
     head.keep_alive, head.expects, head.nominated = before.keep_alive, before.expects, before.nominated
-    head.websocket, head.token = False, None
+    head.websocket, head.cut, head.token = False, before.cut, None
     return head
 
 

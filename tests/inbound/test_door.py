@@ -28,6 +28,7 @@ from sidecar.relay.passage import Outcome, Passage, Peer
 from sidecar.relay.pool import Pool
 from sidecar.relay.relay import Timeouts
 from sidecar.wire.endpoint import Endpoint, Unix
+from sidecar.wire.trace import Ids, Tracer
 from tests.fuzzing import examples
 from tests.inbound.front import ISSUER, NOW, Front, front, prepared
 from tests.relay.agents import Link, Request, own
@@ -661,9 +662,60 @@ async def test_a_connection_that_says_the_same_again_is_asked_anew_once_its_toke
         assert prepared_for == ["alice", "alice"]
 
 
+async def test_a_token_that_was_known_when_its_connection_came_is_asked_anew_once_it_is_forgotten() -> None:
+    """Heads with a known token are read without it, and so are those that repeat them."""
+    async with front() as served:
+        async with caller(served.endpoint) as first:
+            assert (await first.ask(served.filled(get()))).status == 200
+        async with caller(served.endpoint) as second:
+            for _ in range(2):
+                assert (await second.ask(served.filled(get()))).status == 200
+            served.clock.now += 61
+            for _ in range(2):
+                assert (await second.ask(served.filled(get()))).status == 200
+            served.verifier.clear()
+            assert (await second.ask(served.filled(get()))).status == 200
+
+
+async def test_another_door_reads_the_same_head_anew() -> None:
+    """A reload may take back what a head's fields were let pass by."""
+    async with front(Manners(forward_authorization=True)) as served, caller(served.endpoint) as one:
+        for _ in range(2):
+            assert (await one.ask(served.filled(get()))).status == 200
+        served.relay.door = Door(
+            manners=Manners(),
+            verifier=served.verifier,
+            invocations=served.invocations,
+            journal=served.journal,
+            tracer=Tracer(Ids()),
+            agent=served.door.agent,
+            own=None,
+            clock=served.clock,
+            clock_ns=served.clock.ns,
+            spans=served.spans.append,
+        )
+        assert (await one.ask(served.filled(get()))).status == 200
+        assert [len(request.values(b"authorization")) for request in served.agent.seen] == [1, 1, 0]
+
+
 async def test_a_head_is_not_held_once_its_connection_is_idle() -> None:
     async with front(timeouts=Timeouts(head=0.1)) as served, caller(served.endpoint) as one:
         assert (await one.ask(served.filled(get()))).status == 200
         (connection,) = served.relay._connections
         await until(lambda: connection.before is None)
         assert (await one.ask(served.filled(get()))).status == 200
+
+
+async def test_a_connection_that_says_the_same_again_is_known_when_its_token_has_to_be_verified_anew() -> None:
+    async with front() as served:
+        async with caller(served.endpoint) as first:
+            assert (await first.ask(served.filled(get()))).status == 200
+        async with caller(served.endpoint) as second:
+            assert (await second.ask(served.filled(get()))).status == 200
+            served.clock.now += 61  # remembered no more, and still good
+            answer = await second.ask(served.filled(get()))
+            assert answer.status == 200, answer.value(b"sidecar-error")
+            assert (await second.ask(served.filled(get()))).status == 200
+            served.clock.now += 601
+            refused = await second.ask(served.filled(get()))
+            assert (refused.status, refused.value(b"sidecar-error")) == (401, b"token_expired")
