@@ -498,6 +498,17 @@ async def test_an_answer_that_goes_on_is_given_all_the_time() -> None:
         assert (await one.ask(get())).body == b"hello all"
 
 
+async def test_an_answers_head_that_comes_in_drips_has_no_longer_than_another() -> None:
+    async def drip(request: Request, link: Link) -> None:
+        for byte in OK + b"Content-Length: 0\r\n\r\n":
+            await asyncio.sleep(0.1)
+            await link.say(bytes([byte]))
+
+    async with scene(drip, timeouts=Timeouts(idle=3600, first_byte=0.4)) as (_, _, one):
+        answer = await one.ask(get())
+        assert (answer.status, answer.value(b"sidecar-error")) == (504, b"timeout")
+
+
 @pytest.mark.parametrize("speaker", ["caller", "agent"])
 async def test_a_tunnel_lives_while_either_side_speaks(speaker: str) -> None:
     async def tunnel(request: Request, link: Link) -> None:
