@@ -28,6 +28,10 @@ class _State(Enum):
     DONE = auto()
 
 
+_PLAIN_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
+_SIZE_NEXT = _State.SIZE
+
+
 class Chunked:
     """Reads one chunked body from consecutive pieces."""
 
@@ -53,6 +57,13 @@ class Chunked:
         be fed."""
         payload: list[bytes] = []
         position, size = 0, len(data)
+        if not take and self._state is _SIZE_NEXT and not self._held:
+            # A stream's event is most often one chunk, and comes in one piece.
+            whole = _PLAIN_SIZE.match(data)
+            length = int(whole[1], 16) if whole is not None else 0
+            if whole is not None and length and whole.end() + length + 2 == size and data.endswith(b"\r\n"):
+                self.body_end = self.end = size
+                return payload
         self.body_end = size if self._state is not _State.TRAILERS else 0
         while position < size and self._state is not _State.DONE:
             if self._state is _State.DATA:

@@ -124,7 +124,8 @@ class Tracer:
                 trace_id, parent, flags = found.groups()
                 return Trace(trace_id, self._ids.span(), parent, _PASSED_ON[flags])
         trace_id, span_id = self._ids.both()
-        return Trace(trace_id, span_id, b"", b"01" if trace_id[16:] < self._bound else b"00")
+        flags = b"01" if trace_id[16:] < self._bound else b"00"
+        return tuple.__new__(Trace, (trace_id, span_id, b"", flags))  # the class's own way takes twice as long
 
 
 def parse(traceparent: bytes) -> Parent | None:

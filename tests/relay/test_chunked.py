@@ -180,3 +180,38 @@ def test_a_body_that_is_read_is_read_as_h11_reads_it(body: bytes) -> None:
     assert isinstance(event, h11.EndOfMessage)
     assert [name for name, _ in event.headers] == [name for name, _ in kept]
     assert (taken, connection.trailing_data[0]) == (payload, body[used:])
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"5\r\nhello\r\n", b"5\r\nhello\r\n", b"0\r\n\r\n"],
+        [b"5\r\nhello\r\n", b"0\r\n\r\n"],
+        [b"05\r\nhello\r\n", b"A\r\n0123456\r\n7\r\n", b"0\r\n\r\n"],
+        [b"5;x=y\r\nhello\r\n", b"0\r\n\r\n"],
+        [b"4\r\nhell\r\n1\r\no\r\n", b"0\r\n\r\n"],
+        [b"5\r", b"\nhello\r\n", b"0\r\n\r\n"],
+    ],
+)
+def test_chunks_that_come_whole_are_walked_as_they_are_read(pieces: list[bytes]) -> None:
+    read, walked = Chunked(), Chunked()
+    for piece in pieces:
+        read.feed(piece)
+        assert walked.feed(piece, take=False) == []
+        assert (walked.end, walked.body_end, walked.done) == (read.end, read.body_end, read.done)
+    assert walked.done
+
+
+@pytest.mark.parametrize(
+    "piece", [b"5\r\nhello!\r\n", b"5\r\nhell\r\n", b"5\r\nhelloX\n", b"0\r\n\r\nX\r\n", b"5_0\r\nhello\r\n"]
+)
+def test_a_piece_that_only_looks_like_one_whole_chunk_is_walked_as_it_is_read(piece: bytes) -> None:
+    outcomes = []
+    for take in (True, False):
+        reader = Chunked()
+        try:
+            reader.feed(piece, take=take)
+            outcomes.append((reader.end, reader.body_end, reader.done))
+        except ChunkedInvalid:
+            outcomes.append(None)
+    assert outcomes[0] == outcomes[1]
