@@ -206,7 +206,7 @@ def test_chunks_that_come_whole_are_walked_as_they_are_read(pieces: list[bytes])
     "piece", [b"5\r\nhello!\r\n", b"5\r\nhell\r\n", b"5\r\nhelloX\n", b"0\r\n\r\nX\r\n", b"5_0\r\nhello\r\n"]
 )
 def test_a_piece_that_only_looks_like_one_whole_chunk_is_walked_as_it_is_read(piece: bytes) -> None:
-    outcomes = []
+    outcomes: list[tuple[int, int, bool] | None] = []
     for take in (True, False):
         reader = Chunked()
         try:
