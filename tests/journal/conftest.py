@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.counterparts import missing
+
 FullDisk = Callable[[int], AbstractContextManager[None]]
 
 
@@ -35,6 +37,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("mounting a small file system takes root and the right to mount")
+        missing("mounting a small file system takes root and the right to mount")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.ops.client import Unanswered, ask
+from tests.counterparts import missing
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_a_sidecar_that_hangs_is_given_up(listening: tuple[Path, socket.socket])
 
 def test_a_socket_of_another_user_is_explained(tmp_path: Path) -> None:
     if os.geteuid() != 0:
-        pytest.skip("only root can become another user")
+        missing("only root can become another user")
     folder = Path("/tmp").resolve() / f"sidecar-control-{os.getpid()}"
     folder.mkdir(mode=0o755)
     path = folder / "control.sock"
