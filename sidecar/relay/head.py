@@ -130,6 +130,7 @@ class Head(Generic[T]):
     """One request head that both gates accepted."""
 
     __slots__ = (
+        "authority",
         "block",
         "chunked",
         "cut",
@@ -155,6 +156,9 @@ class Head(Generic[T]):
     path: bytes
     """Without the query."""
     host: bytes
+    authority: bytes
+    """Whom a proxied request is for, as its target says: ``host:port`` of CONNECT, ``host[:port]`` of absolute form.
+    Set by ``relay.proxied`` alone."""
     minor: int
     block: bytes
     """All behind the request line, as it came."""
