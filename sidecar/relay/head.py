@@ -158,7 +158,7 @@ class Head(Generic[T]):
     host: bytes
     authority: bytes
     """Whom a proxied request is for, as its target says: ``host:port`` of CONNECT, ``host[:port]`` of absolute form.
-    Set by ``relay.proxied`` alone."""
+    Empty in origin form."""
     minor: int
     block: bytes
     """All behind the request line, as it came."""
@@ -307,6 +307,7 @@ def parse(data: bytes, shapes: Shapes[T], before: Head[T] | None = None) -> Head
         raise known.fault(known.fault_reason)
     head.block = whole[match.end(3) + 2 :]
     head.memo = None
+    head.authority = b""
     head.method = method
     head.target = target
     head.path = target.partition(b"?")[0]
@@ -341,7 +342,8 @@ def _again(data: bytes, fields_at: int, before: Head[T]) -> Head[T] | None:
     head.block, head.lines, head.memo, head.shape = before.block, before.lines, before.memo, before.shape
     head.method, head.target, head.minor = method, target, before.minor
     head.path = target.partition(b"?")[0]
-    head.host, head.length, head.chunked = before.host, before.length, before.chunked
+    head.host, head.authority = before.host, b""
+    head.length, head.chunked = before.length, before.chunked
     head.keep_alive, head.expects, head.nominated = before.keep_alive, before.expects, before.nominated
     head.websocket, head.cut, head.token = False, before.cut, None
     return head
