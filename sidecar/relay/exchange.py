@@ -8,8 +8,9 @@ their end needs.
 from typing import TYPE_CHECKING, Any
 
 from sidecar.errors import AgentUnreachable, BadRequest, Refusal
+from sidecar.relay.answer import Answer
 from sidecar.relay.chunked import Chunked, chunk
-from sidecar.relay.head import FRAMING, Answer, Head, trailers
+from sidecar.relay.head import FRAMING, Head, trailers
 from sidecar.relay.passage import Outcome, Passage
 from sidecar.relay.pool import Upstream
 

@@ -1,4 +1,4 @@
-"""Request and response heads: what is accepted as HTTP/1.1, and what each header is to a relay.
+"""Request heads: what is accepted as HTTP/1.1, and what each header is to a relay.
 
 A request head must pass two gates that were written by different people. llhttp (Node's parser, through httptools)
 owns the framing; a strict grammar, one regular expression, must accept the same bytes. Alone, llhttp lets two
@@ -11,7 +11,7 @@ whether it is kept or not.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -20,15 +20,13 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from sidecar.errors import AmbiguousCredentials, BadRequest, Refusal
 
 _NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
-_FIELDS = rb"((?:" + _NAME + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+)"
+FIELDS = rb"((?:" + _NAME + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+)"
 _REQUEST = re.compile(
-    rb"(?!(?:CONNECT|TRACE) )([A-Z][A-Z\-]{0,31}+) (/[\x21\x22\x24-\x7e]*+) HTTP/1\.([01])\r\n" + _FIELDS + rb"\r\n"
+    rb"(?!(?:CONNECT|TRACE) )([A-Z][A-Z\-]{0,31}+) (/[\x21\x22\x24-\x7e]*+) HTTP/1\.([01])\r\n" + FIELDS + rb"\r\n"
 )
 _REQUEST_LINE = re.compile(rb"(?!(?:CONNECT|TRACE) )([A-Z][A-Z\-]{0,31}+) (/[\x21\x22\x24-\x7e]*+) HTTP/1\.([01])\r\n")
-_RESPONSE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*+))?\r\n" + _FIELDS + rb"\r\n")
-_TRAILERS = re.compile(_FIELDS + rb"\r\n")
-_COOKIE = re.compile(rb"\r\nset-cookie", re.IGNORECASE)
-_LENGTH = re.compile(rb"[0-9]{1,18}")
+_TRAILERS = re.compile(FIELDS + rb"\r\n")
+LENGTH = re.compile(rb"[0-9]{1,18}")
 _HOST = re.compile(rb"(?:[A-Za-z0-9\-._~%!$&'()*+;=]{1,255}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _WEBSOCKET_KEY = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
 
@@ -382,7 +380,7 @@ def _body(head: Head[T]) -> tuple[int, bool]:
     if known.length < 0:
         return 0, False
     length = head.value(known.length)
-    if not _LENGTH.fullmatch(length):
+    if not LENGTH.fullmatch(length):
         raise BadRequest("Content-Length is not a number of bytes")
     return int(length), False
 
@@ -429,135 +427,3 @@ def trailers(data: bytes) -> list[tuple[bytes, bytes]]:
         raise ValueError("the trailer section is not well-formed")
     lines = match[1][:-2].split(b"\r\n") if match[1] else []
     return [(line.partition(b":")[0].lower(), line) for line in lines]
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerShape:
-    """What a response head's field names say on their own."""
-
-    kept: tuple[int, ...]
-    all_kept: bool
-    length: tuple[int, ...]
-    repeats_length: bool
-    coding: tuple[int, ...]
-    connection: tuple[int, ...]
-    upgrade: tuple[int, ...]
-
-
-class Answer:
-    """One response head: which lines are passed on, and how its body is framed."""
-
-    __slots__ = ("chunked", "keep_alive", "length", "lines", "reason", "start", "status", "upgrade")
-
-    status: int
-    reason: bytes
-    lines: Sequence[bytes]
-    """Header lines to pass on, without CRLF, framing and hop-by-hop fields."""
-    length: int
-    """The body's bytes by Content-Length, -1 without one."""
-    chunked: bool
-    keep_alive: bool
-    upgrade: bytes
-    """Upgrade's value, lower-case, where Connection names it."""
-    start: bytes
-    """The head as it goes on, up to what is added: status line and lines, each with its CRLF."""
-
-
-def _values(lines: list[bytes], indices: tuple[int, ...]) -> list[bytes]:
-    return [lines[index].partition(b":")[2].strip(b" \t") for index in indices]
-
-
-class Answers:
-    """Reads response heads; *drops* says which lower-case names never reach the caller.
-
-    An agent's short answers often have the very same head, for as long as their Date does: what it was read as is
-    remembered for a few of them, but not of those that set cookies.
-    """
-
-    __slots__ = ("_kept", "_seen", "drops")
-
-    MOST = 256
-    MOST_SEEN, LONGEST_SEEN = 64, 512
-
-    def __init__(self, drops: Callable[[bytes], bool]) -> None:
-        self.drops = drops
-        self._kept: dict[tuple[bytes, ...], AnswerShape] = {}
-        self._seen: dict[bytes, Answer] = {}
-
-    def parse(self, data: bytes) -> Answer:
-        """Read one response head, its empty line included. Raise ``ValueError`` where it can be read in two ways or
-        not at all."""
-        known = self._seen.get(data)
-        if known is not None:
-            return known
-        answer = self._parse(data)
-        if len(data) <= self.LONGEST_SEEN and not _COOKIE.search(data):
-            if len(self._seen) >= self.MOST_SEEN:
-                self._seen.clear()
-            self._seen[data] = answer
-        return answer
-
-    def _parse(self, data: bytes) -> Answer:
-        match = _RESPONSE.fullmatch(data)
-        if match is None:
-            raise ValueError("the response head is not well-formed HTTP/1.x")
-        minor, status, reason, fields = match.groups()
-        lines = fields.splitlines()
-        names = tuple([line.partition(b":")[0] for line in lines])
-        known = self._kept.get(names) or self._shape(names)
-        answer = Answer()
-        answer.status = int(status)
-        answer.reason = reason or b""
-        answer.lines = lines if known.all_kept else [lines[index] for index in known.kept]
-        answer.length, answer.chunked = -1, False
-        answer.keep_alive, answer.upgrade = minor == b"1", b""
-        if known.coding:
-            coding = _values(lines, known.coding)
-            if known.length or minor == b"0" or len(coding) > 1 or coding[0].lower() != b"chunked":
-                raise ValueError("the response's framing can be read in two ways")
-            answer.chunked = True
-        elif known.length:
-            length = lines[known.length[0]].partition(b":")[2].strip(b" \t")
-            if not _LENGTH.fullmatch(length) or (known.repeats_length and len(set(_values(lines, known.length))) > 1):
-                raise ValueError("the response's Content-Length can be read in two ways")
-            answer.length = int(length)
-        if known.connection:
-            self._connection(answer, known, lines)
-        said = b"".join([line + b"\r\n" for line in answer.lines])
-        answer.start = b"HTTP/1.1 %b %b\r\n%b" % (status, answer.reason, said)
-        return answer
-
-    @staticmethod
-    def _connection(answer: Answer, known: AnswerShape, lines: list[bytes]) -> None:
-        options = {part.strip(b" \t") for part in b",".join(_values(lines, known.connection)).lower().split(b",")}
-        answer.keep_alive = b"close" not in options and (answer.keep_alive or b"keep-alive" in options)
-        if b"upgrade" in options:
-            answer.upgrade = b",".join(_values(lines, known.upgrade)).lower()
-        if options - {b"close", b"keep-alive", b"upgrade", b""}:
-            answer.lines = [line for line in answer.lines if line.partition(b":")[0].lower() not in options]
-
-    def _shape(self, names: tuple[bytes, ...]) -> AnswerShape:
-        lower = [name.lower() for name in names]
-
-        def at(wanted: bytes) -> tuple[int, ...]:
-            return tuple(index for index, name in enumerate(lower) if name == wanted)
-
-        kept = tuple(
-            index
-            for index, name in enumerate(lower)
-            if name not in HOP_BY_HOP and name != b"content-length" and not self.drops(name)
-        )
-        made = AnswerShape(
-            kept=kept,
-            all_kept=len(kept) == len(names),
-            length=at(b"content-length"),
-            repeats_length=len(at(b"content-length")) > 1,
-            coding=at(b"transfer-encoding"),
-            connection=at(b"connection"),
-            upgrade=at(b"upgrade"),
-        )
-        if len(self._kept) >= self.MOST:
-            self._kept.clear()
-        if sum(map(len, names)) <= Shapes.MOST_NAMES:
-            self._kept[names] = made
-        return made

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from sidecar.errors import Internal, Overloaded, Refusal
+from sidecar.relay.answer import Answers
 from sidecar.relay.connection import Connection
 from sidecar.relay.exchange import Exchange
-from sidecar.relay.head import Answers
 from sidecar.relay.passage import Door, Outcome
 from sidecar.relay.pool import Upstream
 from sidecar.wire.endpoint import Endpoint, Tcp, Unix
