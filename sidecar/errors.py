@@ -15,6 +15,8 @@ class Refusal(Exception):
     status: ClassVar[int] = 500
     title: ClassVar[str] = "The sidecar failed."
     mend: ClassVar[str] = "Nothing that you sent caused this; the trace id finds it in the sidecar's log."
+    closes: ClassVar[bool] = False
+    """The connection that it is answered on ends with it."""
 
     def __init__(self, reason: str = "", *, mend: str | None = None, retry_after: int | None = None) -> None:
         super().__init__(reason or self.title)
@@ -36,6 +38,11 @@ class AmbiguousCredentials(Refusal):
     code, status = "ambiguous_credentials", 400
     title = "More than one credential was sent."
     mend = "Send exactly one Authorization header."
+
+
+class HandleAstray(AmbiguousCredentials):
+    title = "A live handle stands where none belongs."
+    mend = "Send the handle where it is taken out again: X-Identity-Invocation, the proxy's user or the credential."
 
 
 class PathAmbiguous(Refusal):
@@ -120,6 +127,22 @@ class InvocationInvalid(Unauthenticated):
     mend = "Use the handle of an invocation that is still open; it ends with its response."
 
 
+class ProxyInvocationMissing(InvocationMissing):
+    """Of a proxied request (RFC 9110, section 15.5.8)."""
+
+    status = 407
+    mend = (
+        "Give the handle as the proxy's user, http://<handle>:@127.0.0.1:8181, or in X-Identity-Invocation; "
+        "the agent's own is in the file token of run.dir."
+    )
+
+
+class ProxyInvocationInvalid(InvocationInvalid):
+    """Of a proxied request (RFC 9110, section 15.5.8)."""
+
+    status = 407
+
+
 # 403: known, and not allowed.
 
 
@@ -189,7 +212,7 @@ class HeadTooLarge(TooLarge):
 
 
 class InvocationMismatch(Refusal):
-    code, status = "invocation_mismatch", 421
+    code, status, closes = "invocation_mismatch", 421, True
     title = "The connection belongs to another invocation."
     mend = "Open one connection per invocation."
 
@@ -247,3 +270,8 @@ class Timeout(Refusal):
     code, status = "timeout", 504
     title = "The agent took too long."
     mend = "Send the request again, or raise the configuration's inbound.timeouts."
+
+
+class ProviderTimeout(Timeout):
+    title = "The provider took too long."
+    mend = "Send the request again, or raise the time limits of the route or egress.timeouts."

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sidecar.errors import BadRequest, HeadTooLarge, Internal, Refusal, Timeout
 from sidecar.relay.exchange import Exchange
-from sidecar.relay.head import Head, Shapes, parse
-from sidecar.relay.passage import Outcome, Passage, Peer
+from sidecar.relay.head import Head, Shapes
+from sidecar.relay.interception import intercept
+from sidecar.relay.passage import Opening, Outcome, Passage, Peer, Tunnel, Way
 from sidecar.relay.pool import HIGH_WATER
 from sidecar.relay.refusal import respond
+from sidecar.relay.ways import WAYS
 
 if TYPE_CHECKING:
     from sidecar.relay.relay import Relay
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _DONE = Outcome.DONE
+_STREAMED = Way.STREAMED
 
 _IRREGULAR = re.compile(rb"\x00|(?<!\r)\n|\r(?!\n|\Z)|\A\r")
 """What nothing that follows can mend, so that it is refused before the head is whole: NUL, bare CR or LF, no line."""
@@ -41,6 +44,7 @@ class Connection(asyncio.Protocol):
         "_paused",
         "_postponed",
         "_shapes",
+        "_tunnel",
         "_turning",
         "_waiting",
         "before",
@@ -58,8 +62,10 @@ class Connection(asyncio.Protocol):
     transport: asyncio.Transport
     peer: Peer
 
-    def __init__(self, relay: "Relay") -> None:
+    def __init__(self, relay: "Relay", tunnel: Tunnel | None = None) -> None:
+        """*tunnel*: what the door said with the opening that this connection is the inside of."""
         self.relay = relay
+        self._tunnel = tunnel
         self.exchange: Exchange | None = None
         self.keep_alive = True
         self.idle = True
@@ -92,8 +98,11 @@ class Connection(asyncio.Protocol):
         self.transport.set_write_buffer_limits(HIGH_WATER)
         name = transport.get_extra_info("peername")
         address = name[0] if isinstance(name, tuple) else ""
-        self.peer = Peer(address, tls=transport.get_extra_info("sslcontext") is not None)
+        tls = transport.get_extra_info("sslcontext") is not None
+        self.peer = Peer(address, tls=tls, connection=self, tunnel=self._tunnel)
         self.deadline = self.relay.tick + self.relay.timeouts.head
+        if self._tunnel is not None:
+            self._tunnel.opened(self)
         self.relay.opened(self)
 
     def data_received(self, data: bytes) -> None:
@@ -119,6 +128,8 @@ class Connection(asyncio.Protocol):
         self.relay.closed(self)
         self._buffer = b""
         self.before = None
+        if self._tunnel is not None:
+            self._tunnel.closed(self)
         if self._waiting is not None:
             self._waiting.cancel()
         exchange = self.exchange
@@ -259,7 +270,7 @@ class Connection(asyncio.Protocol):
             shapes = relay.door.shapes
             if self._shapes is not shapes:
                 self.before, self._shapes = None, shapes
-            head = parse(data, shapes, self.before)
+            head = relay.read(data, shapes, self.before)
             self.keep_alive = head.keep_alive and not relay.draining
             if relay.requests >= relay.limits.requests:
                 relay.overloaded()
@@ -274,10 +285,17 @@ class Connection(asyncio.Protocol):
             if isinstance(passage, Passage):
                 self._begin(head, passage)
             else:
-                self.deadline = relay.tick + relay.timeouts.first_byte
-                self._waiting = relay.admit(self._admit(head, passage))
+                self._wait(head, passage)
 
-    async def _admit(self, head: Head[Any], wait: Awaitable[Passage]) -> None:
+    def _wait(self, head: Head[Any], answer: Opening | Awaitable[Passage | Opening]) -> None:
+        """Go on where the door had no passage to give at once."""
+        if isinstance(answer, Opening):
+            self._open(head, answer)
+        else:
+            self.deadline = self.relay.tick + self.relay.timeouts.first_byte
+            self._waiting = self.relay.admit(self._admit(head, answer))
+
+    async def _admit(self, head: Head[Any], wait: Awaitable[Passage | Opening]) -> None:
         """Wait for a door that has to ask someone first."""
         body_open = head.length > 0 or head.chunked
         try:
@@ -290,28 +308,52 @@ class Connection(asyncio.Protocol):
             self._bug(head)
         else:
             self._waiting = None
-            if self.transport.is_closing():
+            if isinstance(passage, Opening):
+                self._open(head, passage)
+            elif self.transport.is_closing():
                 passage.ended(Outcome.CALLER_GONE, 0)
-                return
-            self._begin(head, passage)
+            else:
+                self._begin(head, passage)
+
+    def _open(self, head: Head[Any], opening: Opening) -> None:
+        """Let the connection go on as a tunnel's inside."""
+        if self._buffer:  # it can't know yet that there is a tunnel
+            self.refuse(BadRequest("bytes behind a CONNECT that wasn't answered yet"), head, close=True)
+            return
+        self.lingering = True  # in its old form it takes nothing any more
+        self.deadline = self.relay.tick + self.relay.timeouts.head
+        self.relay.spawn(intercept(self, opening))
 
     def _begin(self, head: Head[Any], passage: Passage) -> None:
-        exchange = Exchange(self, head, passage)
+        exchange: Exchange = (Exchange if passage.way is _STREAMED else WAYS[passage.way])(self, head, passage)
         self.exchange = exchange
         self.before = head
         relay = self.relay
         if self._paused:
             self.pause(False)
         relay.requests += 1
-        self.deadline = relay.tick + relay.timeouts.first_byte
+        times = passage.timeouts
+        if times is None:
+            self.deadline = relay.tick + relay.timeouts.first_byte
+        else:
+            self.deadline, exchange.idle = relay.tick + times.first_byte, times.idle
+        if exchange.waits:
+            exchange.start()
+            if self.exchange is not exchange:
+                return
         if self._buffer and exchange.wants_body:
             data, self._buffer = self._buffer, b""
             self._buffer = exchange.from_caller(data)
             if self.exchange is not exchange:
                 return
-        upstream = passage.pool.take(fresh=not exchange.repeatable)
+        if not exchange.waits:
+            self.reach(exchange)
+
+    def reach(self, exchange: Exchange) -> None:
+        """Get *exchange* a connection to its upstream."""
+        upstream = exchange.passage.pool.take(fresh=not exchange.repeatable)
         if upstream is None:
-            relay.dial(self, exchange)
+            self.relay.dial(self, exchange)
         else:
             exchange.begin(upstream)
 
@@ -332,7 +374,7 @@ class Connection(asyncio.Protocol):
         notice = relay.door.refused(refusal, head, self.peer)
         relay.refused(refusal)
         unframed = head is None or head.minor == 0 or isinstance(refusal, BadRequest)
-        close = close or unframed or body_open or not self.keep_alive
+        close = close or unframed or body_open or refusal.closes or not self.keep_alive
         bodiless = head is not None and head.method == b"HEAD"
         self.transport.write(respond(refusal, notice, close=close, bodiless=bodiless))
         if close:
@@ -357,10 +399,10 @@ class Connection(asyncio.Protocol):
         if exchange is None:
             self._expire_between()
             return
-        answered = exchange.answered
-        waited = self.relay.timeouts.idle if answered else self.relay.timeouts.first_byte
+        times = exchange.passage.timeouts or self.relay.timeouts
+        waited = times.idle if exchange.answered else times.first_byte
         exchange.stop()
-        self.failed(exchange, Timeout(f"nothing came for {waited:g} s"), Outcome.TIMED_OUT)
+        self.failed(exchange, exchange.passage.pool.late(f"nothing came for {waited:g} s"), Outcome.TIMED_OUT)
 
     def _expire_between(self) -> None:
         """The deadline has passed while there was no exchange."""

@@ -7,7 +7,7 @@ their end needs.
 
 from typing import TYPE_CHECKING, Any
 
-from sidecar.errors import AgentUnreachable, BadRequest, Refusal
+from sidecar.errors import BadRequest, Refusal
 from sidecar.relay.answer import Answer
 from sidecar.relay.chunked import Chunked, chunk
 from sidecar.relay.head import FRAMING, Head, trailers
@@ -43,10 +43,14 @@ class Exchange:
         "_upstream",
         "answered",
         "head",
+        "idle",
         "passage",
         "status",
         "wants_body",
     )
+
+    waits = False
+    """It has no use for an upstream yet."""
 
     def __init__(self, caller: "Connection", head: Head[Any], passage: Passage) -> None:
         self._caller = caller
@@ -65,6 +69,8 @@ class Exchange:
         self.answered = False
         """The answer's head has gone to the caller: a refusal can't any more."""
         self.status = 0
+        self.idle = 0.0
+        """Seconds in which nothing may move, where it has a time limit of its own."""
         self.wants_body = head.length > 0 or head.chunked
         """The caller still owes bytes of this request, or the bytes are a tunnel's."""
 
@@ -75,6 +81,9 @@ class Exchange:
         return head.method in _REPEATABLE and not head.length and not head.chunked and not head.websocket
 
     # to the upstream
+
+    def start(self) -> None:
+        """Only of one that ``waits``: begin to."""
 
     def begin(self, upstream: Upstream) -> None:
         """Send the request's head, and what has come of its body."""
@@ -165,7 +174,7 @@ class Exchange:
             self._sent_at_all = True
             self._read_head(data)
             return
-        caller.deadline = caller.relay.idle_at
+        caller.deadline = caller.relay.tick + self.idle if self.idle else caller.relay.idle_at
         if mode == _LENGTH:
             self._answer_left -= len(data)
             if self._answer_left > 0:
@@ -219,14 +228,18 @@ class Exchange:
             self._misread("it switches to a protocol that was not asked for")
 
     def _open_tunnel(self, answer: Answer, rest: bytes) -> None:
+        upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        self._open(answer.status, answer.start + self.passage.mark + upgrade + rest)
+
+    def _open(self, status: int, said: bytes) -> None:
+        """Say so; from now on bytes go both ways, unread."""
         caller = self._caller
-        caller.deadline = caller.relay.idle_at
-        self.status, self.answered = answer.status, True
+        caller.deadline = caller.relay.tick + self.idle if self.idle else caller.relay.idle_at
+        self.status, self.answered = status, True
         self._mode = _TUNNEL
         self.wants_body = True
         caller.keep_alive = False
-        upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-        caller.write(answer.start + self.passage.mark + upgrade + rest)
+        caller.write(said)
         early = caller.take_held()
         if early:
             self._send(early)
@@ -235,7 +248,7 @@ class Exchange:
         self.status, self.answered = answer.status, True
         self._keep_upstream = answer.keep_alive
         caller = self._caller
-        caller.deadline = caller.relay.idle_at
+        caller.deadline = caller.relay.tick + self.idle if self.idle else caller.relay.idle_at
         framing = self._framing(answer)
         if self.wants_body or caller.relay.draining:
             # an early answer: what is still to come of the request can't be told from a next one
@@ -296,7 +309,8 @@ class Exchange:
             payload = reader.feed(data, take=not raw)
             tail = self._trailers(reader.trailers, caller.relay.answers.drops) if reader.done else b""
         except ValueError as error:
-            self._fail(AgentUnreachable(f"the agent's answer: {error}"), Outcome.AGENT_GONE)
+            pool = self.passage.pool
+            self._fail(pool.unreachable(f"{pool.who}'s answer: {error}"), Outcome.AGENT_GONE)
             return
         out = data[: reader.body_end] if raw else b"".join(payload)
         caller.write(out + tail if raw else out)
@@ -335,18 +349,15 @@ class Exchange:
         elif upstream is not None and upstream.reused and not self._sent_at_all and self.repeatable:
             self._caller.relay.dial(self._caller, self)  # the agent closed a kept connection as we took it
         else:
-            self._fail(
-                AgentUnreachable("the agent closed the connection before its answer was complete"), Outcome.AGENT_GONE
-            )
+            pool = self.passage.pool
+            gone = pool.unreachable(f"{pool.who} closed the connection before its answer was complete")
+            self._fail(gone, Outcome.AGENT_GONE)
 
     def _misread(self, why: str) -> None:
-        self._fail(
-            AgentUnreachable(
-                f"the agent's answer can't be passed on: {why}",
-                mend="The agent's answer is not HTTP/1.1 that can be read in one way; its log tells what it sent.",
-            ),
-            Outcome.AGENT_GONE,
-        )
+        pool = self.passage.pool
+        whose = pool.who[0].upper() + pool.who[1:]
+        mend = f"{whose}'s answer is not HTTP/1.1 that can be read in one way; its log tells what it sent."
+        self._fail(pool.unreachable(f"{pool.who}'s answer can't be passed on: {why}", mend=mend), Outcome.AGENT_GONE)
 
     def _fail(self, refusal: Refusal, outcome: Outcome) -> None:
         self.stop()

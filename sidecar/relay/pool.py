@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol, cast
 
-from sidecar.errors import AgentUnreachable
+from sidecar.errors import AgentUnreachable, Refusal, Timeout
 from sidecar.wire.endpoint import Endpoint, Tcp
 
 MOST_IDLE = 128
@@ -75,9 +75,24 @@ Dial = Callable[[Callable[[], Upstream]], Awaitable[tuple[asyncio.BaseTransport,
 class Pool:
     """Keeps idle connections of one upstream: last in, first out, few seconds each."""
 
-    def __init__(self, name: str, dial: Dial, *, connect_seconds: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        dial: Dial,
+        *,
+        connect_seconds: float,
+        clock: Callable[[], float],
+        who: str = "the agent",
+        unreachable: type[Refusal] = AgentUnreachable,
+        late: type[Refusal] = Timeout,
+    ) -> None:
+        """*unreachable* and *late* are what its failures are answered with. *dial* may raise refusals of its own."""
         self.name = name
         """For the log: where it leads."""
+        self.who = who
+        """Whose answers come from it, in a sentence."""
+        self.unreachable = unreachable
+        self.late = late
         self._dial = dial
         self._connect_seconds = connect_seconds
         self._clock = clock
@@ -98,14 +113,14 @@ class Pool:
         return upstream
 
     async def connect(self) -> Upstream:
-        """A new connection. Raise ``AgentUnreachable``."""
+        """A new connection. Raise ``unreachable``, or what *dial* raises."""
         try:
             async with asyncio.timeout(self._connect_seconds):
                 _, upstream = await self._dial(lambda: Upstream(self))
         except TimeoutError as error:
-            raise AgentUnreachable(f"no connection to {self.name} within {self._connect_seconds:g} s") from error
+            raise self.unreachable(f"no connection to {self.name} within {self._connect_seconds:g} s") from error
         except OSError as error:
-            raise AgentUnreachable(f"no connection to {self.name}: {error.strerror or type(error).__name__}") from error
+            raise self.unreachable(f"no connection to {self.name}: {error.strerror or type(error).__name__}") from error
         return upstream
 
     def give_back(self, upstream: Upstream) -> None:

@@ -39,5 +39,10 @@ def respond(refusal: Refusal, notice: Notice, *, close: bool, bodiless: bool) ->
     if close:
         fields.append(("Connection", "close"))
     status = HTTPStatus(refusal.status)
-    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in fields), "", ""]
+    lines = [
+        f"HTTP/1.1 {status.value} {notice.phrase or status.phrase}",
+        *(f"{name}: {value}" for name, value in fields),
+        "",
+        "",
+    ]
     return "\r\n".join(lines).encode() + (b"" if bodiless else body)

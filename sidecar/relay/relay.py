@@ -15,8 +15,9 @@ from sidecar.errors import Internal, Overloaded, Refusal
 from sidecar.relay.answer import Answers
 from sidecar.relay.connection import Connection
 from sidecar.relay.exchange import Exchange
-from sidecar.relay.passage import Door, Outcome
-from sidecar.relay.pool import Upstream
+from sidecar.relay.head import Head, parse
+from sidecar.relay.passage import Door, Outcome, Passage, Peer, Tunnel
+from sidecar.relay.pool import HIGH_WATER, Upstream
 from sidecar.wire.endpoint import Endpoint, Tcp, Unix
 
 log = logging.getLogger(__name__)
@@ -76,8 +77,11 @@ class Relay:
         answer_drops: Callable[[bytes], bool],
         loop: asyncio.AbstractEventLoop,
         tasks: asyncio.TaskGroup,
+        read: Callable[..., Head[Any]] = parse,
     ) -> None:
+        """*read* reads request heads: ``head.parse``, or ``proxied.read`` where a forward proxy is served."""
         self.door = door
+        self.read = read
         self.limits = limits
         self.timeouts = timeouts
         self.answers = Answers(answer_drops)
@@ -104,17 +108,36 @@ class Relay:
         """Open a listener; return where it is, with the port chosen. *mode* is a unix socket's. Raise ``OSError``."""
         if isinstance(endpoint, Unix):
             listener = _unix(endpoint, mode)
-            server = await self._loop.create_unix_server(self._connection, sock=listener, backlog=_BACKLOG)
+            server = await self._loop.create_unix_server(self.connection, sock=listener, backlog=_BACKLOG)
             self._servers.append(server)
             return endpoint
         server = await self._loop.create_server(
-            self._connection, endpoint.host, endpoint.port, ssl=tls, backlog=_BACKLOG, reuse_address=True
+            self.connection, endpoint.host, endpoint.port, ssl=tls, backlog=_BACKLOG, reuse_address=True
         )
         self._servers.append(server)
         return Tcp(endpoint.host, server.sockets[0].getsockname()[1])
 
-    def _connection(self) -> Connection:
-        return Connection(self)
+    def connection(self, tunnel: Tunnel | None = None) -> Connection:
+        return Connection(self, tunnel)
+
+    async def shake(
+        self, transport: asyncio.Transport, protocol: asyncio.Protocol, context: ssl.SSLContext
+    ) -> asyncio.Transport:
+        """Go on over *transport* as a TLS server. Raise ``OSError`` or ``ssl.SSLError``."""
+        secure = await self._loop.start_tls(
+            transport, protocol, context, server_side=True, ssl_handshake_timeout=self.timeouts.head
+        )
+        if secure is None:
+            raise ConnectionResetError("the connection has gone")
+        secure.set_write_buffer_limits(HIGH_WATER)
+        return secure
+
+    def stop_where(self, doomed: Callable[[Peer, Passage | None], bool]) -> None:
+        """End at once the connections whose peer and passage, if one is under way, are *doomed*."""
+        for connection in list(self._connections):
+            exchange = connection.exchange
+            if doomed(connection.peer, exchange.passage if exchange is not None else None):
+                connection.stop()
 
     async def sweep(self) -> None:
         """End what has outlived its deadline, for ever: one clock for all connections."""

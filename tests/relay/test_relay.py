@@ -291,7 +291,7 @@ async def test_a_connection_that_can_not_even_expire_does_not_stop_the_sweep(cap
             raise RuntimeError("kaputt")
 
     async with agent(hang) as upstream, plain(upstream.endpoint, timeouts=Timeouts(head=0.1, first_byte=0.2)) as served:
-        served.relay._connection = lambda: Broken(served.relay)  # type: ignore[method-assign]  # the next one is broken
+        served.relay.connection = lambda tunnel=None: Broken(served.relay)  # type: ignore[method-assign]  # the next is broken
         broken_endpoint = await served.relay.listen(Tcp("127.0.0.1", 0))
         async with caller(broken_endpoint) as broken, caller(served.endpoint) as one:
             with caplog.at_level(logging.ERROR):

@@ -1,0 +1,56 @@
+"""A CONNECT that goes on as TLS of our own, on the same connection."""
+
+import asyncio
+import logging
+import ssl
+from typing import TYPE_CHECKING
+
+from sidecar.relay.passage import Opening
+from sidecar.relay.ways import CONNECTED
+
+if TYPE_CHECKING:
+    from sidecar.relay.connection import Connection
+
+log = logging.getLogger(__name__)
+
+
+class _Arriving(asyncio.Protocol):
+    """Keeps what is decrypted before the handshake's end is known here."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.lost = False
+
+    def data_received(self, data: bytes) -> None:
+        self.data += data
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.lost = True
+
+
+async def intercept(outer: "Connection", opening: Opening) -> None:
+    """Answer the CONNECT on *outer*, shake hands, and put a connection of the same relay in its place."""
+    relay = outer.relay
+    arriving = _Arriving()
+    try:
+        outer.transport.write(CONNECTED)
+        transport = await relay.shake(outer.transport, arriving, opening.context)
+    except (OSError, ssl.SSLError) as error:
+        said = error.reason if isinstance(error, ssl.SSLError) else type(error).__name__
+        log.warning(
+            "a client broke off the TLS handshake for %s (%s): it has to trust run.dir/ca.pem, as the variables of "
+            "`sidecar env` say, and to name that very host",
+            opening.host,
+            said,
+        )
+        outer.transport.abort()
+        relay.closed(outer)
+        return
+    relay.closed(outer)
+    inner = relay.connection(opening.tunnel)
+    transport.set_protocol(inner)
+    inner.connection_made(transport)
+    if arriving.lost:
+        inner.connection_lost(None)
+    elif arriving.data:
+        inner.data_received(arriving.data)
