@@ -1,15 +1,10 @@
 """Which rule a request's path selects, and when it can be read in two ways (RFC 3986, sections 2.1 and 6.2)."""
 
-import re
 from collections.abc import Iterable, Mapping
 from enum import Enum, auto
-from urllib.parse import unquote_to_bytes
 
 from sidecar.errors import PathAmbiguous
-
-_SUSPECT = re.compile(rb"[%\\;]|//|/\.").search
-_DOT_SEGMENT = re.compile(rb"(?:^|/)\.{1,2}(?:/|$)")
-_MOST_DECODINGS = 4
+from sidecar.wire.path import plainest, suspect
 
 
 class Rule(Enum):
@@ -34,11 +29,12 @@ class Rules:
 
     def select(self, path: bytes) -> Rule:
         """The rule of *path*, a request's as it came, without its query. Raise ``PathAmbiguous``."""
-        if _SUSPECT(path) is None:
+        if suspect(path) is None:
             return self._match(path)
-        plain = _plainest(path)
-        if _DOT_SEGMENT.search(plain) or _DOT_SEGMENT.search(path):
-            raise PathAmbiguous("a dot segment")
+        try:
+            plain = plainest(path)
+        except ValueError as error:
+            raise PathAmbiguous(str(error)) from error
         rule = self._match(path)
         if self._match(plain) is not rule:
             raise PathAmbiguous("the path as it came and as it decodes select different rules")
@@ -52,17 +48,3 @@ class Rules:
             if path.startswith(prefix):
                 return rule
         return Rule.PROTECTED
-
-
-def _plainest(path: bytes) -> bytes:
-    """*path* as the most obliging server would read it: decoded to the end, parameters cut, slashes folded."""
-    for _ in range(_MOST_DECODINGS):
-        decoded = unquote_to_bytes(path)
-        if decoded == path:
-            break
-        path = decoded
-    else:
-        raise PathAmbiguous("a path encoded many times over")
-    path = path.replace(b"\\", b"/")
-    path = re.sub(rb";[^/]*", b"", path)
-    return re.sub(rb"/{2,}", b"/", path)
