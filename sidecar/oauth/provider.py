@@ -48,7 +48,7 @@ CATALOGUE: Mapping[str, Type] = {
 TYPES: Mapping[str, Type] = {
     **CATALOGUE,
     "oauth2": _type(
-        "client_id", "client_secret discovery authorize_url token_url revoke_url client_auth grant audience"
+        "client_id", "client_secret discovery authorize_url token_url revoke_url client_auth grant audience resource"
     ),
     "api_key": _type("key", "header query basic prefix", "agent"),
     "bearer": _type("token", acts_as="agent"),
@@ -95,3 +95,13 @@ class Provider:
     audience: str | None = None
     resource: str | None = None
     standard: str | None = None
+
+
+_BUILT = frozenset({"api_key", "bearer", "aws", "agent"})
+
+
+def unbuilt(provider: Provider) -> str | None:
+    """What of *provider* isn't part of this release, so that no credential can be had of it; ``None``: all is there."""
+    if provider.type == "oauth2":
+        return None if provider.grant == "client_credentials" else f"grant: {provider.grant}"
+    return None if provider.type in _BUILT else f"type: {provider.type}"

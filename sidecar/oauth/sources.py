@@ -1,0 +1,49 @@
+"""One source for each configured provider, by its type."""
+
+from collections.abc import Callable, Mapping
+from typing import NoReturn
+
+from sidecar.errors import NotPermitted
+from sidecar.oauth.credential import Ask, Source
+from sidecar.oauth.provider import Provider, unbuilt
+from sidecar.oauth.surroundings import Surroundings
+
+Maker = Callable[[Provider, Surroundings], Source]
+
+
+def source(provider: Provider, surroundings: Surroundings, others: Mapping[str, Maker] | None = None) -> Source:
+    """The source of *provider*. *others* makes those of types that have a room of their own (``aws``)."""
+    makers = {**_MAKERS, **(others or {})}
+    what = unbuilt(provider) or (None if provider.type in makers else f"type: {provider.type}")
+    return makers[provider.type](provider, surroundings) if what is None else Unbuilt(provider.name, what)
+
+
+class Unbuilt:
+    """Stands for a provider of which nothing can be had in this release."""
+
+    fills = frozenset({b"authorization"})
+    parameter = b""
+
+    def __init__(self, name: str, what: str) -> None:
+        self._why = f"the provider {name} can't be used yet: {what} isn't part of this release"
+
+    def ready(self, ask: Ask) -> NoReturn:
+        raise NotPermitted(self._why, mend="Use another type of provider: this one isn't part of this release yet.")
+
+    async def obtain(self, ask: Ask) -> NoReturn:
+        self.ready(ask)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _static(provider: Provider, _surroundings: Surroundings) -> Source:
+    from sidecar.oauth.static import static
+
+    return static(provider)
+
+
+_MAKERS: Mapping[str, Maker] = {
+    "api_key": _static,
+    "bearer": _static,
+}

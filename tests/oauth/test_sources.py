@@ -1,0 +1,69 @@
+"""Every provider has a source, by its type."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from sidecar.errors import NotPermitted
+from sidecar.oauth.credential import Ask, Source
+from sidecar.oauth.provider import CATALOGUE, Provider, unbuilt
+from sidecar.oauth.sources import Unbuilt, source
+from sidecar.oauth.static import Static, static
+from sidecar.oauth.surroundings import Surroundings
+from sidecar.secret import Secret
+from tests.oauth.surrounding import Surround
+
+S = Secret("hunter2")
+
+
+async def made(provider: Provider, **others: Any) -> Source:
+    async with asyncio.TaskGroup() as tasks:
+        return source(provider, Surround().surroundings(tasks), others)
+
+
+@pytest.mark.parametrize(
+    ("provider", "kind"),
+    [
+        (Provider("p", "api_key", "agent", key=S), Static),
+        (Provider("p", "bearer", "agent", token=S), Static),
+    ],
+)
+async def test_a_type_has_its_source(provider: Provider, kind: type[object]) -> None:
+    assert isinstance(await made(provider), kind)
+
+
+@pytest.mark.parametrize(
+    ("provider", "what"),
+    [
+        *[(Provider("p", name, "principal", client_id="c", client_secret=S), f"type: {name}") for name in CATALOGUE],
+        (Provider("p", "exchange", "principal", standard="rfc8693"), "type: exchange"),
+        (Provider("p", "sandbox", "principal"), "type: sandbox"),
+        (Provider("p", "oauth2", "principal", client_id="c"), "grant: authorization_code"),
+    ],
+)
+async def test_what_is_not_part_of_this_release_refuses_and_says_so(provider: Provider, what: str) -> None:
+    assert unbuilt(provider) == what
+    one = await made(provider)
+    assert isinstance(one, Unbuilt)
+    assert one.fills == {b"authorization"}
+    with pytest.raises(NotPermitted) as refused:
+        one.ready(Ask(None))
+    assert what in refused.value.reason
+    assert "isn't part of this release yet" in refused.value.detail
+    with pytest.raises(NotPermitted):
+        await one.obtain(Ask(None))
+    one.close()
+
+
+async def test_a_type_with_a_room_of_its_own_is_made_there() -> None:
+    def aws(provider: Provider, surroundings: Surroundings) -> Source:
+        return static(Provider(provider.name, "bearer", "agent", token=Secret(surroundings.agent)))
+
+    provider = Provider("cloud", "aws", "agent", source="ambient")
+    one = await made(provider, aws=aws)
+    credential = one.ready(Ask(None))
+    assert credential is not None
+    assert isinstance(one, Static)
+    assert one.ready(Ask(None)).token.reveal() == "travel-agent"
+    assert isinstance(await made(provider), Unbuilt)
