@@ -25,10 +25,10 @@ def test_a_path_is_read_as_the_most_obliging_server_would(path: bytes, plain: by
 
 @pytest.mark.parametrize(
     "path",
-    [b"/..", b"/a/../b", b"/a/./b", b"/%2e%2e/b", b"/a/%252e%252e", b"/a/..;x/b", b"/a\\..\\b", b"/" + b"%25" * 9],
+    [b"/..", b"/a/../b", b"/a/./b", b"/%2e%2e/b", b"/a/%252e%252e", b"/a/..;x/b", b"/a\\..\\b", b"/%" + b"25" * 9],
 )
 def test_dot_segments_and_many_encodings_are_no_reading(path: bytes) -> None:
-    with pytest.raises(ValueError, match="dot segment|many times"):
+    with pytest.raises(ValueError, match=r"dot segment|many times"):
         plainest(path)
 
 
