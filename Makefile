@@ -3,7 +3,7 @@
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-long check bench lock image counterparts clean setup-runtime setup-test setup-bench python
+.PHONY: help demo test test-long check bench lock image counterparts clean setup-runtime setup-test setup-bench setup-clients python
 
 PYTHON ?= python3
 # The default Python's environment is .venv; another one's carries its version.
@@ -32,7 +32,7 @@ help:
 demo: setup-runtime
 	@$(BIN)/sidecar demo $(if $(ONCE),--once) $(ARGS)
 
-test: check counterparts
+test: check setup-clients counterparts
 	@echo 'pytest'
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) $(if $(ARGS),,$(COVERAGE)) $(ARGS)
 
@@ -60,6 +60,11 @@ setup-test: python
 
 setup-bench: python
 	@$(INSTALL) runtime test bench
+	@$(INSTALL)-mitmproxy mitmproxy
+
+# What agents are made of, which the sidecar must not need: in an environment of its own.
+setup-clients: python
+	@$(INSTALL)-clients clients
 
 python:
 	@command -v $(PYTHON) >/dev/null || { \

@@ -2,7 +2,9 @@
 
 ``python requirements/install.py VENV SET...``: a set (``runtime``, ``test``, ``bench``) is ``requirements/SET.lock``. A
 stamp in the environment remembers what was installed, so that a second run with the same locks and the same Python ends
-at once. An environment made by another Python, or in another folder, is made anew. Standard library alone.
+at once. An environment made by another Python, or in another folder, is made anew. A set that stands apart is other
+people's programs (agents' clients, a proxy to compare with), whose needs aren't ours: its environment holds it alone,
+without the project. Standard library alone.
 """
 
 import hashlib
@@ -19,7 +21,8 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "requirements"
-BUILD = "build"  # what builds the project itself; part of every environment
+BUILD = "build"  # what builds the project itself; part of every environment that holds it
+APART = frozenset({"clients", "mitmproxy"})
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
 SEEN = ("Collecting ", "Processing ", "Requirement already satisfied: ")  # how pip's lines on one package begin
 PROGRESS = 20  # packages between two lines
@@ -51,9 +54,10 @@ def packages(names: Sequence[str]) -> frozenset[str]:
 
 
 def fingerprint(name: str) -> str:
-    """What an installed set depends on: this Python, the project's metadata, the locks."""
+    """What an installed set depends on: this Python, its lock, and what goes into an environment with it."""
     digest = hashlib.sha256(sys.version.encode())
-    for path in (ROOT / "pyproject.toml", lock(BUILD), lock(name)):
+    with_it = () if name in APART else (ROOT / "pyproject.toml", lock(BUILD))
+    for path in (*with_it, lock(name)):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -106,12 +110,15 @@ class Environment:
             give_up(f"python -m venv {self.folder} failed:\n{made.stdout}{made.stderr}", "mend that and run it again")
 
     def install(self, names: Sequence[str]) -> None:
-        """Install the sets with their hashes checked, then the project itself, editable."""
+        """Install the sets with their hashes checked, then the project itself, editable, unless they stand apart."""
+        apart = APART.issuperset(names)
+        names = names if apart else [BUILD, *names]
         total = len(packages(names))
         say(f"  fetching {total} packages ({', '.join(names)}), each against its hash")
         files = [argument for name in names for argument in ("-r", str(lock(name)))]
         self._pip("install", "--require-hashes", "--no-deps", "--progress-bar", "off", *files, total=total)
-        self._pip("install", "--no-deps", "--no-build-isolation", "--no-index", "--editable", str(ROOT), total=1)
+        if not apart:
+            self._pip("install", "--no-deps", "--no-build-isolation", "--no-index", "--editable", str(ROOT), total=1)
         self._pip("check", total=0)
 
     def stamp(self, names: Sequence[str]) -> None:
@@ -146,7 +153,7 @@ def main(arguments: Sequence[str]) -> None:
     say(f"setting up {environment.folder.name} with Python {sys.version.split()[0]}")
     if not environment.fits():
         environment.make()
-    environment.install([BUILD, *names])
+    environment.install(names)
     environment.stamp(names)
     say(f"  ready after {time.monotonic() - started:.0f} s")
 

@@ -14,7 +14,7 @@ for python in "$@"; do
   echo "locking with $python ($("$python" -c 'import sys; print(sys.version.split()[0])'))"
   "$python" -m venv "$here/venv"
   "$here/venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade pip pip-tools
-  for set in runtime test build bench; do
+  for set in runtime test build bench clients mitmproxy; do
     echo "  $set"
     (cd "$here" && venv/bin/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
       --strip-extras --no-header --no-annotate --allow-unsafe ${UPGRADE:+--upgrade} "$set.in" --output-file "$set.lock")

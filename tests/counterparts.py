@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import sys
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from tests.child import ROOT
 
 NODE_FOLDER = ROOT / "tests" / "node"
+CLIENTS = Path(f"{sys.prefix}-clients")
+"""Agents' clients have an environment of their own beside this one: what they need isn't what the sidecar needs."""
 
 
 def missing(reason: str) -> NoReturn:
@@ -25,3 +29,10 @@ def node(package: str) -> str:
     locked = [*(NODE_FOLDER / "node_modules").glob("node-linux-*/bin/node")]  # not every npm links it into .bin
     found = str(locked[0]) if locked else shutil.which("node")
     return found or missing("Node: run  npm ci  in tests/node")
+
+
+def clients() -> Path:
+    """The folder of the programs of the clients' environment: ``python``, ``aws``, ``uvicorn``."""
+    if not (CLIENTS / "installed.json").is_file():
+        missing(f"agents' clients: run  make setup-clients  (they belong into {CLIENTS.name})")
+    return CLIENTS / "bin"

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 
 import pytest
 
+from requirements.install import APART
 from tests.child import ROOT
 
 FOLDER = ROOT / "requirements"
-SETS = ("runtime", "test", "build", "bench")
+TOGETHER = ("runtime", "test", "build", "bench")
+SETS = (*TOGETHER, *sorted(APART))
 ENTRY = re.compile(r"^([a-z0-9._-]+)==(\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE)
 
 
@@ -38,9 +40,9 @@ def test_everything_asked_for_is_locked(name: str) -> None:
     assert asked(name) <= pins(name).keys()
 
 
-def test_the_locks_agree() -> None:
+def test_the_locks_of_one_environment_agree() -> None:
     versions: dict[str, set[str]] = {}
-    for name in SETS:
+    for name in TOGETHER:
         for package, version in pins(name).items():
             versions.setdefault(package, set()).add(version)
     assert {package: found for package, found in versions.items() if len(found) > 1} == {}
