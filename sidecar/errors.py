@@ -242,6 +242,11 @@ class ProviderUnreachable(Refusal):
     mend = "Try again; if it persists, check the provider's status and the route's url."
 
 
+class ProviderRefused(ProviderUnreachable):
+    title = "The provider gave no credential."
+    mend = "Check the provider's configuration; what it said is in the sidecar's record under the trace id."
+
+
 class IssuerUnreachable(Refusal):
     code, status = "issuer_unreachable", 503
     title = "The issuer's keys could not be fetched yet."

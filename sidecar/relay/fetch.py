@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from sidecar.wire.http import Fetch, Request, Response, Unreachable
+from sidecar.wire.http import Fetch, Late, Request, Response, Unreachable
 
 _READ = 65536
 _MOST_HEADERS = 200
@@ -111,7 +111,7 @@ def fetcher(*, tls: Callable[[], ssl.SSLContext], resolve: Mapping[str, str]) ->
                 finally:
                     writer.transport.abort()
         except TimeoutError as error:
-            raise Unreachable(f"no answer within {request.seconds:g} s") from error
+            raise Late(f"no answer within {request.seconds:g} s") from error
         except ssl.SSLCertVerificationError as error:
             raise Unreachable(f"the certificate of {place.host} does not verify: {error.verify_message}") from error
         except (OSError, UnicodeError) as error:  # the latter of a host that can't be a name
