@@ -5,6 +5,8 @@ from binascii import b2a_base64
 from collections.abc import Callable
 
 PREFIX = b"ih_"
+AGENT_PREFIX = b"ag_"
+"""Of the handle that stands for the agent itself."""
 _BYTES = 32
 _CHARACTERS = 43
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
@@ -29,8 +31,17 @@ class Handles:
     def _several(self) -> list[tuple[bytes, bytes]]:
         drawn = self._random(self._batch)
         pieces = [drawn[at : at + _BYTES] for at in range(0, self._batch, _BYTES)]
-        handles = [PREFIX + b2a_base64(piece)[:_CHARACTERS].translate(_URLSAFE) for piece in pieces]
+        handles = [PREFIX + _text(piece) for piece in pieces]
         return [(handle, digest(handle)) for handle in reversed(handles)]
+
+
+def agent_handle(random: Callable[[int], bytes]) -> bytes:
+    """A new handle of the agent itself."""
+    return AGENT_PREFIX + _text(random(_BYTES))
+
+
+def _text(bits: bytes) -> bytes:
+    return b2a_base64(bits)[:_CHARACTERS].translate(_URLSAFE)
 
 
 def digest(handle: bytes) -> bytes:

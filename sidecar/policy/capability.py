@@ -6,10 +6,11 @@ and neither does its negation.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sidecar.identity import claims
 from sidecar.identity.principal import Principal
+from sidecar.policy.hours import Hours
 
 Truth = bool | None
 """Whether something holds; ``None``: it cannot be told."""
@@ -44,10 +45,13 @@ class Who:
         The text names what the configuration asks for, by key and, but for subjects, by value, and nothing that is the
         principal's.
         """
+        return next(self.all_unmet(principal), None)
+
+    def all_unmet(self, principal: Principal | None) -> Iterator[str]:
+        """Everything that isn't met, in the same words."""
         for key, says, value in self._parts(principal):
             if not value:
-                return f"{key}: {'it cannot be told' if value is None else says}"
-        return None
+                yield f"{key}: {'it cannot be told' if value is None else says}"
 
     def groups_named(self) -> frozenset[str]:
         """Every group that is named in it, at any depth."""
@@ -55,6 +59,10 @@ class Who:
 
     def roles_named(self) -> frozenset[str]:
         return (self.roles or frozenset()).union(*(who.roles_named() for who in self._below()))
+
+    def claims_named(self) -> frozenset[str]:
+        """Every claim, or path to one, that is named in it, at any depth."""
+        return frozenset(self.claims).union(*(who.claims_named() for who in self._below()))
 
     def _below(self) -> tuple["Who", ...]:
         return self.any_of + self.all_of + self.none_of
@@ -85,6 +93,11 @@ class Who:
         for index, who in enumerate(self.none_of):
             value = who._value(principal)
             yield f"not[{index}]", "it holds", None if value is None else not value
+
+
+def narrowed(principal: Principal, paths: Iterable[str]) -> Principal:
+    """*principal* with no other claims than those of *paths*: conditions that name only these see no difference."""
+    return replace(principal, claims={path: claims.find(principal.claims, path) for path in paths})
 
 
 def _holds(key: str, named: frozenset[str], principal: Principal | None) -> Truth:
@@ -125,5 +138,6 @@ class Capability:
     """``route/tool``, always."""
     arguments: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Argument → the values that it may have."""
-    hours: tuple[str, ...] = ()
+    hours: tuple[Hours, ...] = ()
+    """Of which one must be; none: always."""
     consent_text: str | None = None

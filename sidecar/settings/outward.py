@@ -7,6 +7,7 @@ from typing import Any
 from sidecar.egress.route import Route
 from sidecar.oauth.provider import TYPES, Provider
 from sidecar.policy.capability import Capability
+from sidecar.policy.hours import EXAMPLE, FORM, Hours, Unreadable
 from sidecar.settings.problem import Misfit, Misfits
 from sidecar.settings.reading import At
 from sidecar.settings.sections import REQUIRED, Key, List, Named, OneOrMore, Section, Typed
@@ -216,12 +217,16 @@ TOOL = Text(
     pattern="([A-Za-z0-9][A-Za-z0-9._-]{0,63}/)?[A-Za-z0-9_.*-][A-Za-z0-9_./*-]{0,127}",
     finish=_tool,
 )
-_DAY, _TIME = "(mon|tue|wed|thu|fri|sat|sun)", "([01][0-9]|2[0-3]):[0-5][0-9]"
-HOURS = Text(
-    "hours such as mon-fri 08:00-18:00 Europe/Berlin",
-    "mon-fri 08:00-18:00 Europe/Berlin",
-    pattern=f"({_DAY}(-{_DAY})? )?{_TIME}-({_TIME}|24:00)( [A-Za-z0-9_+/-]{{1,64}})?",
-)
+
+
+def _hours(text: str) -> Hours:
+    try:
+        return Hours.parse(text)
+    except Unreadable as unreadable:
+        raise Misfit(unreadable.what, unreadable.mend) from None
+
+
+HOURS = Text(f"hours such as {EXAMPLE}", EXAMPLE, _hours, form=FORM)
 ARGUMENTS = Named(OneOrMore(ClaimValue()), "a table of arguments and the values that will do", TEXT)
 
 

@@ -174,8 +174,13 @@ def strip_identity(baggage: bytes) -> bytes:
 
 
 def _identity(member: bytes) -> bool:
+    return baggage_key(member).startswith("identity.")
+
+
+def baggage_key(member: bytes) -> str:
+    """The key of a member of ``baggage`` as the most obliging receiver reads it: decoded to the end, lower-case."""
     key = member.partition(b"=")[0].partition(b";")[0].decode("latin-1")
     before = ""
     while key != before:
         before, key = key, unquote_plus(key, errors="replace")
-    return key.strip().lower().startswith("identity.")
+    return key.strip().lower()

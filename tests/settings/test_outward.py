@@ -7,6 +7,7 @@ import pytest
 from sidecar.egress.route import Route
 from sidecar.oauth.provider import TYPES, Provider
 from sidecar.policy.capability import Capability
+from sidecar.policy.hours import Hours
 from sidecar.secret import Secret
 from sidecar.settings.outward import PROVIDER_KEYS, PROVIDER_TYPES
 from sidecar.settings.who import AGENT, ANY
@@ -299,7 +300,7 @@ def test_a_capability_is_read(read: Read) -> None:
             paths=("/x/",),
             tools=frozenset({"tools/find", "tools/get_*"}),
             arguments={"amount": frozenset({"1", "2"}), "note": frozenset({"x"})},
-            hours=("mon-fri 08:00-18:00 Europe/Berlin",),
+            hours=(Hours.parse("mon-fri 08:00-18:00 Europe/Berlin"),),
             consent_text="Find things.\nFor you.",
         ),
     }
@@ -323,6 +324,18 @@ def test_a_capability_is_read(read: Read) -> None:
             "Write it like  mon-fri 08:00-18:00 Europe/Berlin",
         ),
         ("{who: any, routes: [api], hours: 08:00-25:00}", ".hours", None, None),
+        (
+            "{who: any, routes: [api], hours: 08:00-08:00}",
+            ".hours",
+            '"08:00-08:00" ends when it begins',
+            "Write  00:00-24:00  for the whole day.",
+        ),
+        (
+            "{who: any, routes: [api], hours: [08:00-18:00 Europe/Berlln]}",
+            ".hours[0]",
+            '"08:00-18:00 Europe/Berlln" names a time zone that this machine does not know',
+            "Use a name of the IANA time zone database, such as Europe/Berlin; a machine without it needs tzdata.",
+        ),
         (
             "{who: any, routes: [api], methods: CONNECT}",
             ".methods",

@@ -1,0 +1,161 @@
+"""The one decision point: whether somebody may make a call, or have a token or a key. Pure.
+
+Nothing declared, nothing allowed: a ``Declared`` policy allows what one of its capabilities allows. Rules only ever
+allow, so a path that matches one can't be meant by another to be refused; what makes a path ambiguous (dot segments,
+encodings of them) is refused before anything is decided.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sidecar.identity.principal import Principal
+from sidecar.policy.capability import Capability
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What somebody wants: a call on a route, or a provider's token or key."""
+
+    principal: Principal | None
+    """Whom the agent works for; ``None``: for itself, or for nobody on an unattended route."""
+    route: str | None = None
+    """Of a call; ``None``: a token or a key is asked for."""
+    provider: str | None = None
+    """The route's, or the one whose token or key is asked for."""
+    scopes: frozenset[str] = frozenset()
+    """What the route needs, or what is asked for."""
+    method: str = ""
+    path: str = ""
+    """Of a call: as it came, without query, below the route's url."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    capability: str | None
+    """The one that allows it; ``None``: none does."""
+    nearest: str | None = None
+    """The one that came nearest, and"""
+    failed: str = ""
+    """the first condition that it failed: what the configuration names, and nothing that is the principal's."""
+
+    @property
+    def allowed(self) -> bool:
+        return self.capability is not None
+
+
+class Policy(Protocol):
+    def decide(self, access: Access, now: float) -> Decision:
+        """*now*: epoch seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A capability, ready to be asked."""
+
+    capability: Capability
+    allows: Decision = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "allows", Decision(self.capability.name))
+
+    def concerns(self, access: Access) -> bool:
+        """Whether it speaks of the route, or of the provider, at all."""
+        if access.route is not None:
+            return access.route in self.capability.routes
+        return access.provider is not None and access.provider == self.capability.provider
+
+    def lacks(self, access: Access) -> Iterator[str]:
+        """What it fails whatever the time, and the request on the route."""
+        capability = self.capability
+        for unmet in capability.who.all_unmet(access.principal):
+            yield f"who.{unmet}"
+        if access.route is None:
+            if access.provider is None or capability.provider != access.provider:
+                yield f"provider: not {capability.provider or 'any'}"
+            if capability.methods is not None or capability.paths is not None:
+                # Whoever has the token itself can call what they like.
+                yield "methods and paths: a token that is handed out cannot be held to them"
+        elif access.route not in capability.routes:
+            yield f"routes: none of {_listed(capability.routes)}"
+        elif capability.provider not in (None, access.provider):
+            yield f"provider: not {capability.provider}"
+        if capability.provider is not None and not access.scopes <= capability.scopes:
+            yield f"scopes: {_listed(access.scopes - capability.scopes)} not among them"
+
+    def lacks_now(self, access: Access, now: float) -> Iterator[str]:
+        """What it fails besides."""
+        capability = self.capability
+        if access.route is not None:
+            if capability.methods is not None and access.method not in capability.methods:
+                yield f"methods: none of {_listed(capability.methods)}"
+            if capability.paths is not None and not _within(capability.paths, access.path):
+                yield f"paths: none of {_listed(capability.paths)}"
+        if capability.hours and not any(hours.hold(now) for hours in capability.hours):
+            yield f"hours: none of {', '.join(map(str, capability.hours))}"
+
+
+def _within(paths: tuple[str, ...], path: str) -> bool:
+    """Whether *path* is one of *paths*, or below one that ends with ``/``."""
+    return any(path == each or (each.endswith("/") and path.startswith(each)) for each in paths)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+_Question = tuple[int, str | None, str | None, frozenset[str]]
+_NONE: tuple[_Rule, ...] = ()
+
+
+class Declared:
+    """A policy of declared capabilities, asked in the order in which they are declared."""
+
+    MOST_REMEMBERED = 4096
+
+    def __init__(self, capabilities: Iterable[Capability]) -> None:
+        self._rules = tuple(_Rule(capability) for capability in capabilities)
+        self._by_route = _index((name, rule) for rule in self._rules for name in rule.capability.routes)
+        self._by_provider = _index((rule.capability.provider, rule) for rule in self._rules)
+        self._remembered: dict[_Question, tuple[Principal | None, tuple[_Rule, ...]]] = {}
+        """Whom the rules are for doesn't change: what depends on no more than that is worked out once. The principal is
+        kept with its answer, so that no other object can have its ``id``."""
+
+    def decide(self, access: Access, now: float) -> Decision:
+        for rule in self._open_to(access):
+            if next(rule.lacks_now(access, now), None) is None:
+                return rule.allows
+        return self._denied(access, now)
+
+    def _open_to(self, access: Access) -> tuple[_Rule, ...]:
+        """The rules that hold, but for what depends on the time and on the request."""
+        question = (id(access.principal), access.route, access.provider, access.scopes)
+        found = self._remembered.get(question)
+        if found is None:
+            rules = tuple(rule for rule in self._concerned(access) if next(rule.lacks(access), None) is None)
+            if len(self._remembered) >= self.MOST_REMEMBERED:
+                for key in list(self._remembered)[: self.MOST_REMEMBERED // 2]:
+                    del self._remembered[key]
+            found = self._remembered[question] = (access.principal, rules)
+        return found[1]
+
+    def _concerned(self, access: Access) -> tuple[_Rule, ...]:
+        if access.route is not None:
+            return self._by_route.get(access.route, _NONE)
+        return self._by_provider.get(access.provider, _NONE)
+
+    def _denied(self, access: Access, now: float) -> Decision:
+        """Of the rules that speak of the route or the provider, or else of all, the one that fails the least."""
+        nearest, fewest = Decision(None), 0
+        for rule in self._concerned(access) or self._rules:
+            failed = (*rule.lacks(access), *rule.lacks_now(access, now))
+            if not nearest.nearest or len(failed) < fewest:
+                nearest, fewest = Decision(None, rule.capability.name, failed[0]), len(failed)
+        return nearest
+
+
+def _index(pairs: Iterable[tuple[str | None, _Rule]]) -> Mapping[str | None, tuple[_Rule, ...]]:
+    found: dict[str | None, tuple[_Rule, ...]] = {}
+    for name, rule in pairs:
+        found[name] = (*found.get(name, ()), rule)
+    return found
