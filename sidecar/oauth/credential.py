@@ -56,6 +56,8 @@ class Outgoing:
     """Path and query, raw, as they are sent."""
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """What goes out, in its order, without framing."""
+    placeholder: str = field(default="", repr=False)
+    """The ``Authorization`` that the agent's client sent, which never leaves: it may say what it was meant for."""
 
 
 class Signing(Protocol):
