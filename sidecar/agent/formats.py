@@ -76,7 +76,7 @@ def kubernetes(variables: Mapping[str, str | None], secret: SecretKey | None) ->
             # $(NAME) in a value stands for another variable; $$ is how a $ is meant.
             literal = value if name in PROXIES else value.replace("$(", "$$(")
             entries.append({"name": name, "value": literal})
-    text: str = safe_dump({"env": entries}, sort_keys=False, allow_unicode=True, width=1000)
+    text: str = safe_dump({"env": entries}, sort_keys=False, width=1000)
     unset = [name for name, value in variables.items() if value is None]
     return text + (f"# must not be set: {', '.join(unset)}\n" if unset else "")
 
