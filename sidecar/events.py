@@ -63,6 +63,7 @@ class Attribute(StrEnum):
     TRUNCATED = "identity.truncated"
     USER_ID = "user.id"
     USER_HASH = "user.hash"
+    SERVER = "server.address"
     METHOD = "http.request.method"
     PATH = "url.path"
     STATUS = "http.response.status_code"

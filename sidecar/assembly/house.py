@@ -1,12 +1,12 @@
 """The house: all that one configuration makes. A reload makes another, and takes over what has not changed."""
 
-import asyncio
 import logging
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from sidecar.assembly.ground import Ground
 from sidecar.errors import NotPermitted
 from sidecar.events import Attribute, Name, Template
 from sidecar.identity.issuer import Issuer
@@ -14,31 +14,16 @@ from sidecar.identity.principal import Principal
 from sidecar.inbound import headers
 from sidecar.inbound.door import Caller, Door, Manners
 from sidecar.inbound.metadata import Resource, metadata_url
-from sidecar.invocation.invocation import Invocations
-from sidecar.journal import Journal, Subjects
 from sidecar.keyring import Keyring, Verifier
-from sidecar.keyring.root import Root
 from sidecar.policy.capability import Who
 from sidecar.relay.fetch import fetcher, trust
 from sidecar.relay.own import Own
 from sidecar.relay.pool import Pool, dial_endpoint
 from sidecar.settings import Settings
 from sidecar.wire.endpoint import Tcp
-from sidecar.wire.trace import Ids, Tracer
+from sidecar.wire.trace import Tracer
 
 log = logging.getLogger("sidecar")
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What stands through every reload."""
-
-    loop: asyncio.AbstractEventLoop
-    root: Root
-    journal: Journal
-    invocations: Invocations
-    ids: Ids
-    subjects: Subjects
 
 
 @dataclass(slots=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import resource
 import ssl
 import time
@@ -13,30 +12,30 @@ from pathlib import Path
 from typing import Any
 
 from sidecar import __version__
-from sidecar.assembly.house import Ground, House, build, changed_issuers
+from sidecar.agent import files
+from sidecar.assembly.ground import Ground, Unstartable, lifetimes, opened
+from sidecar.assembly.house import House, build, changed_issuers
+from sidecar.assembly.outward import Outward, doomed, outward
+from sidecar.egress.ca import Authority, CaUnusable
 from sidecar.events import Attribute, Event, Name
 from sidecar.inbound import headers
-from sidecar.invocation.handle import Handles
-from sidecar.invocation.invocation import Invocations, Lifetimes
-from sidecar.journal import Collector, Journal, Subjects, Unusable
-from sidecar.keyring.root import KeyUnusable, Root, given, kept
+from sidecar.keyring.root import KeyUnusable
 from sidecar.ops.through import Through
+from sidecar.relay import proxied
+from sidecar.relay.head import Head, parse
 from sidecar.relay.own import Own
 from sidecar.relay.pool import Pool
 from sidecar.relay.relay import Limits, Relay, Timeouts
 from sidecar.settings import Problems, Settings, load
 from sidecar.wire.endpoint import Endpoint, Unix
-from sidecar.wire.trace import Ids
 
 log = logging.getLogger("sidecar")
 
 _SPARE_DESCRIPTORS = 256
 _OTLP_SECONDS = 5.0
 _SWEEP_SECONDS = 1.0
-
-
-class Unstartable(Exception):
-    """The sidecar can't run as it is set; the text says why and what to do."""
+_INVOCATIONS_SECONDS = 0.25
+"""How late the streams of an invocation that has died may end."""
 
 
 @dataclass(slots=True)
@@ -70,17 +69,12 @@ class Sidecar:
         self._reloading = asyncio.Lock()
         self._tls: ssl.SSLContext | None = None
         self._draining = False
-        root = _root(settings)
-        self._journal = _journal(settings)
-        self._ground = Ground(
-            loop=self._loop,
-            root=root,
-            journal=self._journal,
-            invocations=Invocations(_lifetimes(settings), handles=Handles(os.urandom), clock=self._loop.time),
-            ids=Ids(),
-            subjects=Subjects(root.derive("audit subjects"), plain=settings.audit.subjects == "plain"),
-        )
+        self._run_dir = settings.run.dir
+        self._ground = opened(settings, self._loop, tasks)
+        self._journal = self._ground.journal
         self._house = build(settings, self._ground)
+        self._api = Own(self._identity_api, self._loop)
+        self._out = self._outward(settings)
 
     # start and end
 
@@ -93,12 +87,13 @@ class Sidecar:
         self._keep_keys()
         if inbound.tls is not None:
             self._tls = _certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), settings)
-        relay = self._relay(self._house.door, self._limits(settings), self._timeouts(settings), headers.ours)
+        relay = self._relay(self._house.door, _limits(inbound.limits), _timeouts(inbound.timeouts), headers.ours)
         await self._listen("inbound", inbound.listen, relay, tls=self._tls)
         await self._listen("health", settings.health.listen, self._own_relay(self._health))
         await self._listen(
             "control", Unix(settings.state.dir / "control.sock"), self._own_relay(self._control), mode=0o600
         )
+        await self._open_way_out()
         self._run(self._sweep())
         if settings.reload == "watch":
             self._run(self._watch())
@@ -108,6 +103,7 @@ class Sidecar:
         """Not ready any more; what is open runs to its end, or to ``timeouts.drain``."""
         self._draining = True
         await self.listeners["inbound"].relay.drain()
+        await self.listeners["egress"].relay.drain()
 
     async def stop(self) -> None:
         """End everything; the journal is drained once more."""
@@ -116,7 +112,8 @@ class Sidecar:
             if isinstance(listener.endpoint, Unix):
                 listener.endpoint.path.unlink(missing_ok=True)
         self._house.agent.close()
-        for own in [*self._owns, *([self._house.own] if self._house.own else [])]:
+        self._out.close()
+        for own in [self._api, *self._owns, *([self._house.own] if self._house.own else [])]:
             await own.close()
         for task in [*self._background, *([self._keeping] if self._keeping else [])]:
             task.cancel()
@@ -133,8 +130,49 @@ class Sidecar:
 
     # listeners
 
-    def _relay(self, door: Any, limits: Limits, timeouts: Timeouts, drops: Callable[[bytes], bool]) -> Relay:
-        relay = Relay(door, limits=limits, timeouts=timeouts, answer_drops=drops, loop=self._loop, tasks=self._tasks)
+    async def _open_way_out(self) -> None:
+        """Our CA, the agent's files, and then the listener that they are for. Raise ``Unstartable``."""
+        settings, ground = self.settings, self._ground
+        ground.authority = await self._certified(settings, self._out.routes.intercepted)
+        egress = settings.egress
+        relay = self._relay(
+            self._out.door, _limits(egress.limits), _timeouts(egress.timeouts), headers.ours, proxied.read
+        )
+        await self._listen("egress", egress.listen, relay)
+        ground.takes_calls_at(self.listeners["egress"].endpoint)
+
+    async def _certified(self, settings: Settings, hosts: frozenset[str]) -> Authority:
+        """A CA that is good for *hosts*, of which the agent's files say so. Raise ``Unstartable``."""
+        ground, run = self._ground, self._run_dir
+
+        def certify() -> Authority:
+            authority = Authority.opened(settings.state.dir, ground.root, hosts, time.time)
+            if hosts:
+                authority.prepare()
+            bundle = files.bundle(authority.pem, settings.tls.ca_file)
+            files.write(run, authority.pem, bundle, ground.agent)
+            return authority
+
+        try:
+            return await asyncio.to_thread(certify)
+        except (CaUnusable, files.FilesUnusable) as error:
+            raise Unstartable(str(error)) from error
+
+    def _outward(self, settings: Settings, before: Outward | None = None) -> Outward:
+        api = Pool("the identity API", self._api.dial, connect_seconds=5.0, clock=self._loop.time)
+        return outward(settings, self._ground, api, before)
+
+    def _relay(
+        self,
+        door: Any,
+        limits: Limits,
+        timeouts: Timeouts,
+        drops: Callable[[bytes], bool],
+        read: Callable[..., Head[Any]] = parse,
+    ) -> Relay:
+        relay = Relay(
+            door, limits=limits, timeouts=timeouts, answer_drops=drops, loop=self._loop, tasks=self._tasks, read=read
+        )
         self._run(relay.sweep())
         return relay
 
@@ -157,20 +195,18 @@ class Sidecar:
                 f"    free that address, or set another one: {'state.dir' if name == 'control' else f'{name}.listen'}"
             ) from error
         self.listeners[name] = Listener(name, where, relay, secure=tls is not None)
-
-    def _limits(self, settings: Settings) -> Limits:
-        limits = settings.inbound.limits
-        return Limits(head=limits.head, connections=limits.connections, requests=limits.requests)
-
-    def _timeouts(self, settings: Settings) -> Timeouts:
-        times = settings.inbound.timeouts
-        return Timeouts(times.head, times.connect, times.first_byte, times.idle, times.drain)
+        self._ground.listens(where)
 
     def _health(self) -> Any:
         from sidecar.assembly import report
         from sidecar.ops import health
 
         return health.application(unready=self.unready, samples=lambda: report.samples(self))
+
+    def _identity_api(self) -> Any:
+        from aiohttp import web
+
+        return web.Application()
 
     def _control(self) -> Any:
         from sidecar.assembly import report
@@ -217,17 +253,23 @@ class Sidecar:
             before = self.settings
             try:
                 after = await asyncio.to_thread(load, self._config, self._environ)
+                out = self._outward(after, self._out)
+                authority = await self._certified(after, out.routes.intercepted)
                 self._take(after)
+                self._take_way_out(out, authority)
             except Problems as problems:
                 texts = tuple(str(problem) for problem in problems.problems)
                 log.error("the configuration is not taken; the old one stays in force:\n%s", "\n".join(texts))  # noqa: TRY400 - no bug
                 return Reloaded(before.digest, problems=texts)
-            except (OSError, ssl.SSLError, KeyUnusable) as error:
+            except (OSError, ssl.SSLError, KeyUnusable, Unstartable) as error:
                 log.error("the configuration is not taken; the old one stays in force: %s", error)  # noqa: TRY400 - no bug
                 return Reloaded(before.digest, problems=(str(error),))
             restart = tuple(_needs_restart(before, after))
             for key in restart:
                 log.warning("%s has changed: that needs a restart", key)
+            if authority.changed:
+                log.warning("the CA is a new one (%s): restart the agent, which trusts the old one", authority.changed)
+                restart += ("the agent, which trusts the old run.dir/ca.pem",)
             changed = after.digest != before.digest
             log.info("the configuration was read again: %s", "taken" if changed else "nothing has changed")
             return Reloaded(after.digest, changed=changed, restart=restart, notes=after.notes)
@@ -241,8 +283,9 @@ class Sidecar:
         gone = changed_issuers(before.settings, after)
         self._house, self.settings = house, after
         relay = self.listeners["inbound"].relay
-        relay.door, relay.limits, relay.timeouts = house.door, self._limits(after), self._timeouts(after)
-        self._ground.invocations.lifetimes = _lifetimes(after)
+        relay.door = house.door
+        relay.limits, relay.timeouts = _limits(after.inbound.limits), _timeouts(after.inbound.timeouts)
+        self._ground.invocations.lifetimes = lifetimes(after)
         self._ground.invocations.end_all(lambda principal: principal.issuer in gone)
         if before.agent is not house.agent:
             before.agent.close()
@@ -251,6 +294,15 @@ class Sidecar:
         self._keep_keys()
         if after.digest != before.settings.digest:
             self._record_config("reloaded")
+
+    def _take_way_out(self, out: Outward, authority: Authority) -> None:
+        """Exchange the way out; what went by a route, provider or capability that is gone or changed ends."""
+        before, relay = self._out, self.listeners["egress"].relay
+        self._out, self._ground.authority = out, authority
+        egress = out.settings.egress
+        relay.door, relay.limits, relay.timeouts = out.door, _limits(egress.limits), _timeouts(egress.timeouts)
+        before.close(out)
+        relay.stop_where(doomed(before.settings, out))
 
     def _record_config(self, outcome: str) -> None:
         event = Event(
@@ -276,11 +328,16 @@ class Sidecar:
                     break
 
     async def _sweep(self) -> None:
+        later = 0.0
         while True:
-            await asyncio.sleep(_SWEEP_SECONDS)
+            await asyncio.sleep(_INVOCATIONS_SECONDS)
             self._ground.invocations.sweep()
-            self._house.agent.sweep(self._loop.time())
-            self._house.verifier.sweep(time.time())
+            now = self._loop.time()
+            if now >= later:
+                later = now + _SWEEP_SECONDS
+                self._house.agent.sweep(now)
+                self._out.sweep(now)
+                self._house.verifier.sweep(time.time())
 
 
 @asynccontextmanager
@@ -295,54 +352,12 @@ async def running(settings: Settings, config: Path, environ: Mapping[str, str]) 
             await sidecar.stop()
 
 
-def _root(settings: Settings) -> Root:
-    """The state key. Raise ``Unstartable``."""
-    directory = settings.state.dir
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return given(settings.state.key) if settings.state.key is not None else kept(directory)
-    except KeyUnusable as error:
-        raise Unstartable(str(error)) from error
-    except OSError as error:
-        raise Unstartable(
-            f"{directory} can't be used for state: {error.strerror or error}\n"
-            "    make it writable for the sidecar's user, or set another one: state.dir"
-        ) from error
+def _limits(given: Any) -> Limits:
+    return Limits(head=given.head, connections=given.connections, requests=given.requests)
 
 
-def _journal(settings: Settings) -> Journal:
-    """Raise ``Unstartable``."""
-    audit = settings.audit
-    try:
-        return Journal.open(
-            settings.state.dir,
-            size=audit.journal,
-            required=audit.required,
-            clock=time.time,
-            keep=audit.keep,
-            stdout=audit.stdout,
-            collector=_collector(settings),
-        )
-    except Unusable as error:
-        raise Unstartable(str(error)) from error
-
-
-def _collector(settings: Settings) -> Collector | None:
-    telemetry = settings.telemetry
-    if telemetry.otlp is None:
-        return None
-    return Collector(
-        url=telemetry.otlp,
-        service=settings.agent.name,
-        protocol=telemetry.protocol,
-        headers=telemetry.headers,
-        ca_file=settings.tls.ca_file,
-    )
-
-
-def _lifetimes(settings: Settings) -> Lifetimes:
-    times = settings.invocation
-    return Lifetimes(times.linger, times.max, times.end_with_token)
+def _timeouts(given: Any) -> Timeouts:
+    return Timeouts(given.head, given.connect, given.first_byte, given.idle, given.drain)
 
 
 def _certificate(context: ssl.SSLContext, settings: Settings) -> ssl.SSLContext:

@@ -202,7 +202,8 @@ class Exchange:
                 self._held = data[start:]
                 return
             try:
-                answer = self._caller.relay.answers.parse(data[start:end] if end - start != len(data) else data)
+                answers = self.passage.answers or self._caller.relay.answers
+                answer = answers.parse(data[start:end] if end - start != len(data) else data)
             except ValueError as error:
                 self._misread(str(error))
                 return

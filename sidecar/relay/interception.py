@@ -32,8 +32,14 @@ async def intercept(outer: "Connection", opening: Opening) -> None:
     """Answer the CONNECT on *outer*, shake hands, and put a connection of the same relay in its place."""
     relay = outer.relay
     arriving = _Arriving()
+    outer.transport.write(CONNECTED)
+    if opening.context is None:
+        relay.closed(outer)
+        inner = relay.connection(opening.tunnel)
+        outer.transport.set_protocol(inner)
+        inner.connection_made(outer.transport)
+        return
     try:
-        outer.transport.write(CONNECTED)
         transport = await relay.shake(outer.transport, arriving, opening.context)
     except (OSError, ssl.SSLError) as error:
         said = error.reason if isinstance(error, ssl.SSLError) else type(error).__name__

@@ -6,6 +6,7 @@ from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sidecar.errors import Refusal
+from sidecar.relay.answer import Answers
 from sidecar.relay.head import Head, Shapes
 from sidecar.relay.pool import Pool
 
@@ -68,6 +69,8 @@ class Passage:
     way = Way.STREAMED
     timeouts: "Times | None" = None
     """Where this passage has time limits of its own."""
+    answers: Answers | None = None
+    """Reads its answers' heads, where the listener's own reader won't do."""
 
     def __init__(self, pool: Pool, head: bytes, mark: bytes) -> None:
         self.pool = pool
@@ -107,7 +110,8 @@ class Opening:
     """A CONNECT that is let in and goes on, on the same connection, as TLS of our own: its requests come to the same
     door, from a peer that has *tunnel*."""
 
-    context: "ssl.SSLContext"
+    context: "ssl.SSLContext | None"
+    """``None``: it goes on in plain HTTP."""
     tunnel: Tunnel
     host: str
 

@@ -1,0 +1,151 @@
+"""What stands through every reload."""
+
+import asyncio
+import os
+import ssl
+import time
+from dataclasses import dataclass
+
+from sidecar.egress.address import Own
+from sidecar.egress.ca import Authority
+from sidecar.egress.dial import here
+from sidecar.errors import DestinationDenied
+from sidecar.invocation.caller import Callers
+from sidecar.invocation.handle import AGENT_PREFIX, Handles
+from sidecar.invocation.invocation import Invocations, Lifetimes
+from sidecar.journal import Collector, Journal, Subjects, Unusable
+from sidecar.keyring.root import KeyUnusable, Root, given, kept
+from sidecar.secret import Secret
+from sidecar.settings import Settings
+from sidecar.wire.endpoint import Endpoint, Tcp
+from sidecar.wire.strict import base64url_encode
+from sidecar.wire.trace import Ids
+
+
+class Unstartable(Exception):
+    """The sidecar can't run as it is set; the text says why and what to do."""
+
+
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_HTTP = 80
+
+
+@dataclass(slots=True)
+class Ground:
+    loop: asyncio.AbstractEventLoop
+    tasks: asyncio.TaskGroup
+    root: Root
+    journal: Journal
+    invocations: Invocations
+    ids: Ids
+    subjects: Subjects
+    agent: Secret | None
+    """The agent's own handle; ``None``: it has none."""
+    callers: Callers
+    own: Own
+    """The sidecar's listeners, that no call may come back in by."""
+    hosts: frozenset[bytes] | None = None
+    """By which values of ``Host`` the way out may be called; ``None``: by any."""
+    authority: Authority | None = None
+    """Our own CA, once there is one."""
+
+    def listens(self, endpoint: Endpoint) -> None:
+        """A listener is open at *endpoint*."""
+        if isinstance(endpoint, Tcp):
+            self.own.add(endpoint.port)
+
+    def takes_calls_at(self, endpoint: Endpoint) -> None:
+        """The way out is at *endpoint*: who asks for it by another name is a browser that was led astray (DNS
+        rebinding)."""
+        if isinstance(endpoint, Tcp):
+            names = {*_LOOPBACK, str(endpoint).rpartition(":")[0]}
+            hosts = {f"{name}:{endpoint.port}".encode() for name in names}
+            self.hosts = frozenset(hosts | ({name.encode() for name in names} if endpoint.port == _HTTP else set()))
+
+    def certificate(self, host: str) -> ssl.SSLContext:
+        """The context by which *host* is spoken for. Raise ``DestinationDenied``."""
+        if self.authority is None or not self.authority.permits(host):
+            raise DestinationDenied(
+                "no certificate is signed for that host",
+                mend="Call it below /to/<route>/: a tunnel is opened only to a route's host that has a name.",
+            )
+        return self.authority.context(host)
+
+
+def opened(settings: Settings, loop: asyncio.AbstractEventLoop, tasks: asyncio.TaskGroup) -> Ground:
+    """Open the state directory and all that is kept in it. Raise ``Unstartable``."""
+    root = _root(settings)
+    invocations = Invocations(lifetimes(settings), handles=Handles(os.urandom), clock=loop.time)
+    agent = _agent(settings)
+    known = agent.reveal().encode() if agent is not None else None
+    return Ground(
+        loop=loop,
+        tasks=tasks,
+        root=root,
+        journal=_journal(settings),
+        invocations=invocations,
+        ids=Ids(),
+        subjects=Subjects(root.derive("audit subjects"), plain=settings.audit.subjects == "plain"),
+        agent=agent,
+        callers=Callers(invocations, known, settings.agent.concurrency == "one"),
+        own=Own(here),
+    )
+
+
+def lifetimes(settings: Settings) -> Lifetimes:
+    times = settings.invocation
+    linger = 0.0 if settings.agent.concurrency == "one" else times.linger
+    return Lifetimes(linger, times.max, times.end_with_token, times.detach)
+
+
+def _agent(settings: Settings) -> Secret | None:
+    """The agent's own handle."""
+    token = settings.agent.token
+    if token is None:
+        return Secret((AGENT_PREFIX + base64url_encode(os.urandom(32))).decode())
+    return token if isinstance(token, Secret) else None
+
+
+def _root(settings: Settings) -> Root:
+    """The state key. Raise ``Unstartable``."""
+    directory = settings.state.dir
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return given(settings.state.key) if settings.state.key is not None else kept(directory)
+    except KeyUnusable as error:
+        raise Unstartable(str(error)) from error
+    except OSError as error:
+        raise Unstartable(
+            f"{directory} can't be used for state: {error.strerror or error}\n"
+            "    make it writable for the sidecar's user, or set another one: state.dir"
+        ) from error
+
+
+def _journal(settings: Settings) -> Journal:
+    """Raise ``Unstartable``."""
+    audit = settings.audit
+    try:
+        return Journal.open(
+            settings.state.dir,
+            size=audit.journal,
+            required=audit.required,
+            clock=time.time,
+            keep=audit.keep,
+            stdout=audit.stdout,
+            collector=_collector(settings),
+        )
+    except Unusable as error:
+        raise Unstartable(str(error)) from error
+
+
+def _collector(settings: Settings) -> Collector | None:
+    telemetry = settings.telemetry
+    if telemetry.otlp is None:
+        return None
+    return Collector(
+        url=telemetry.otlp,
+        service=settings.agent.name,
+        protocol=telemetry.protocol,
+        headers=telemetry.headers,
+        ca_file=settings.tls.ca_file,
+    )

@@ -1,0 +1,237 @@
+"""The way out: what one configuration makes of routes, providers and capabilities."""
+
+import logging
+import os
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import NoReturn
+
+from sidecar.assembly.ground import Ground
+from sidecar.egress import passing
+from sidecar.egress.address import Network
+from sidecar.egress.destination import Destination
+from sidecar.egress.dial import Way
+from sidecar.egress.door import Door, Exit, Manners
+from sidecar.egress.record import Record
+from sidecar.egress.routes import Leg, Routes
+from sidecar.egress.tunnel import Tunnel
+from sidecar.errors import NotPermitted, ProviderTimeout, ProviderUnreachable
+from sidecar.events import Attribute, Event, Name, Value
+from sidecar.oauth.credential import Ask, Source
+from sidecar.oauth.provider import Provider
+from sidecar.oauth.sources import source
+from sidecar.oauth.surroundings import Surroundings
+from sidecar.policy.decision import Declared, Policy
+from sidecar.relay.fetch import fetcher, trust
+from sidecar.relay.passage import Passage, Peer, Times
+from sidecar.relay.pool import Pool
+from sidecar.settings import Settings
+from sidecar.wire.trace import Tracer
+
+log = logging.getLogger("sidecar")
+
+
+@dataclass(slots=True)
+class Outward:
+    """Everything of the way out that a reload exchanges."""
+
+    settings: Settings
+    door: Door
+    routes: Routes
+    exits: Mapping[str, Exit]
+    sources: Mapping[str, Source]
+    policy: Policy
+    record: Record
+
+    def sweep(self, now: float) -> None:
+        for out in self.exits.values():
+            out.pool.sweep(now)
+
+    def close(self, after: "Outward | None" = None) -> None:
+        """End what *after* doesn't go on with."""
+        kept = {id(out.pool) for out in after.exits.values()} if after is not None else set()
+        for out in self.exits.values():
+            if id(out.pool) not in kept:
+                out.pool.close()
+        for name, each in self.sources.items():
+            if after is None or after.sources.get(name) is not each:
+                each.close()
+
+
+def outward(settings: Settings, ground: Ground, api: Pool, before: Outward | None = None) -> Outward:
+    """Build it; providers and routes that are as they were are taken over from *before*."""
+    same_world = before is not None and _world(before.settings) == _world(settings)
+    ca_file = settings.tls.ca_file
+    tls = cache(lambda: trust(str(ca_file) if ca_file else None))
+    policy = Declared(settings.capabilities.values())
+    record = Record(ground.journal, ground.subjects.of, time.time_ns, lambda: ground.invocations.open_count)
+    sources = _sources(settings, ground, tls, before if same_world else None)
+    routes = Routes(settings.egress.routes.values())
+    exits = {
+        leg.route.name: _exit(leg, settings, ground, sources, tls, before if same_world else None) for leg in routes
+    }
+    door = Door(
+        manners=Manners(
+            agent=ground.agent.reveal().encode() if ground.agent is not None else None,
+            tunnels=settings.egress.default == "tunnel",
+            explains=settings.policy.explain == "agent",
+            hosts=lambda: ground.hosts,
+        ),
+        routes=routes,
+        exits=exits,
+        callers=ground.callers,
+        invocations=ground.invocations,
+        policy=policy,
+        record=record,
+        tracer=Tracer(ground.ids, settings.telemetry.sample),
+        certificate=ground.certificate,
+        past=_past(settings, ground, tls),
+        api=api,
+        clock=time.time,
+    )
+    return Outward(settings, door, routes, exits, sources, policy, record)
+
+
+def _world(settings: Settings) -> object:
+    """What providers and upstreams are reached by."""
+    return settings.tls, settings.resolve, settings.egress.timeouts, settings.inbound.public_url, settings.agent.name
+
+
+def _sources(
+    settings: Settings, ground: Ground, tls: Callable[[], ssl.SSLContext], before: Outward | None
+) -> Mapping[str, Source]:
+    surroundings = Surroundings(
+        fetch=fetcher(tls=tls, resolve=settings.resolve),
+        clock=time.time,
+        random=os.urandom,
+        tasks=ground.tasks,
+        signer=_unsigned,
+        agent=settings.agent.name,
+        public_url=settings.inbound.public_url,
+        refreshed=_refreshed(ground),
+    )
+    sources = {}
+    for name, provider in settings.providers.items():
+        same = before is not None and before.settings.providers.get(name) == provider
+        sources[name] = before.sources[name] if before is not None and same else source(provider, surroundings)
+    return sources
+
+
+def _unsigned() -> NoReturn:
+    raise NotPermitted("nothing is signed for providers yet")
+
+
+def _refreshed(ground: Ground) -> Callable[[Provider, Ask, frozenset[str]], None]:
+    def refreshed(provider: Provider, ask: Ask, scopes: frozenset[str]) -> None:
+        attributes: dict[str, Value] = {
+            Attribute.PROVIDER: provider.name,
+            Attribute.SCOPES: tuple(sorted(scopes)),
+            Attribute.OUTCOME: "refreshed",
+        }
+        if ask.principal is not None and provider.acts_as == "principal":
+            attributes = {**ground.subjects.of(ask.principal), **attributes}
+        if ask.invocation:
+            attributes[Attribute.INVOCATION_ID] = ask.invocation.decode()
+        event = Event(Name.TOKEN_REFRESHED, time.time_ns(), ask.trace_id.decode(), ask.span_id.decode(), attributes)
+        ground.journal.record(event.encode())
+
+    return refreshed
+
+
+def _exit(
+    leg: Leg,
+    settings: Settings,
+    ground: Ground,
+    sources: Mapping[str, Source],
+    tls: Callable[[], ssl.SSLContext],
+    before: Outward | None,
+) -> Exit:
+    route = leg.route
+    times = settings.egress.timeouts
+    own = route.timeouts
+    if before is not None and before.settings.egress.routes.get(route.name) == route:
+        pool = before.exits[route.name].pool
+    else:
+        pool = _pool(leg.destination, route.private, own.get("connect", times.connect), settings, ground, tls)
+    provider = settings.providers[route.provider] if route.provider is not None else None
+    return Exit(
+        leg=leg,
+        pool=pool,
+        provider=provider,
+        source=sources[provider.name] if provider is not None else None,
+        times=Times(own.get("first_byte", times.first_byte), own.get("idle", times.idle)) if own else None,
+        clear=provider is not None and not route.insecure and _in_clear(leg.destination, settings),
+    )
+
+
+def _in_clear(destination: Destination, settings: Settings) -> bool:
+    """Whether what is sent there can be read on the way."""
+    if destination.scheme != "http":
+        return False
+    address = settings.resolve.get(destination.host, destination.host)
+    return not (address == "localhost" or address.startswith("127.") or address == "::1")
+
+
+def _pool(
+    destination: Destination,
+    private: bool | tuple[Network, ...],
+    connect: float,
+    settings: Settings,
+    ground: Ground,
+    tls: Callable[[], ssl.SSLContext],
+) -> Pool:
+    way = Way(
+        destination,
+        resolve=settings.resolve,
+        private=private,
+        own=ground.own,
+        tls=tls,
+        loop=ground.loop,
+    )
+    return Pool(
+        str(destination),
+        way.dial,
+        connect_seconds=connect,
+        clock=ground.loop.time,
+        who=destination.host,
+        unreachable=ProviderUnreachable,
+        late=ProviderTimeout,
+    )
+
+
+def _past(settings: Settings, ground: Ground, tls: Callable[[], ssl.SSLContext]) -> Callable[[Destination], Pool]:
+    def past(destination: Destination) -> Pool:
+        pool = _pool(destination, False, settings.egress.timeouts.connect, settings, ground, tls)
+        pool.close()  # nothing is kept: nobody would sweep it
+        return pool
+
+    return past
+
+
+def doomed(before: Settings, after: Outward) -> Callable[[Peer, Passage | None], bool]:
+    """What may not go on after a reload: whatever goes by a route, provider or capability that is gone or changed."""
+    now = after.settings
+    providers = _changed(before.providers, now.providers)
+    capabilities = _changed(before.capabilities, now.capabilities)
+    routes = _changed(before.egress.routes, now.egress.routes) | {
+        name for name, route in before.egress.routes.items() if route.provider in providers
+    }
+    destinations = {Destination.of_url(before.egress.routes[name].url) for name in routes}
+
+    def gone(peer: Peer, passage: Passage | None) -> bool:
+        if isinstance(peer.tunnel, Tunnel) and peer.tunnel.destination in destinations:
+            return True
+        if not isinstance(passage, passing.Outward):
+            return False
+        if passage.leg is None:
+            return now.egress.default != before.egress.default
+        return passage.leg.route.name in routes or passage.capability in capabilities
+
+    return gone
+
+
+def _changed(before: Mapping[str, object], after: Mapping[str, object]) -> frozenset[str]:
+    return frozenset(name for name, each in before.items() if after.get(name) != each)

@@ -1,0 +1,378 @@
+"""The door out: whose call it is, which route it takes, whether it may, and with which credential.
+
+A request comes in one of three ways: to a path of ours (``/to/<route>/…``, ``/v1/…``), in absolute form as to a proxy,
+or inside a CONNECT that was opened. What differs between them is how the destination is found (``_prefixed``,
+``_absolute``, ``_inside``); from there on all go the one way of ``_leave``.
+"""
+
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sidecar.egress import fields
+from sidecar.egress.destination import USUAL, Destination, authority
+from sidecar.egress.fields import Plan
+from sidecar.egress.passing import Outward, Signed, attached, outgoing
+from sidecar.egress.record import Call, Record
+from sidecar.egress.route import Route
+from sidecar.egress.routes import Leg, Routes
+from sidecar.egress.tunnel import Tunnel
+from sidecar.errors import (
+    BadRequest,
+    DestinationDenied,
+    HandleAstray,
+    InvocationInvalid,
+    InvocationMismatch,
+    InvocationMissing,
+    NotPermitted,
+    OriginRefused,
+    ProxyInvocationInvalid,
+    ProxyInvocationMissing,
+    Refusal,
+    RouteUnknown,
+    Unauthenticated,
+)
+from sidecar.invocation.caller import Caller, Callers
+from sidecar.invocation.carrier import Carried, carried, elsewhere
+from sidecar.invocation.invocation import Invocation, Invocations
+from sidecar.oauth.credential import Ask, Credential, Signing, Source
+from sidecar.oauth.provider import Provider
+from sidecar.policy.decision import Access, Policy
+from sidecar.relay.answer import Answers
+from sidecar.relay.head import HOP_BY_HOP, Head, Shapes
+from sidecar.relay.passage import Notice, Opening, Passage, Peer, Times, Way
+from sidecar.relay.pool import Pool
+from sidecar.wire.trace import Tracer
+
+_NONE: frozenset[bytes] = frozenset()
+_API = (b"/v1/", b"/identities/")
+_NOT_PASSED = HOP_BY_HOP | {b"content-length"}
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """A route with all that is needed to use it."""
+
+    leg: Leg
+    pool: Pool
+    provider: Provider | None = None
+    source: Source | None = None
+    times: Times | None = None
+    clear: bool = False
+    """A credential would go over plain http to another machine, and may not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How this door is set."""
+
+    agent: bytes | None
+    """The agent's own handle, ``None`` where it has none."""
+    tunnels: bool = False
+    """Let what no route leads to pass, blind and without a credential (``egress.default: tunnel``)."""
+    explains: bool = False
+    """Tell the agent which capability came nearest (``policy.explain: agent``)."""
+    hosts: Callable[[], frozenset[bytes] | None] = lambda: None
+    """The values of ``Host`` by which this listener may be called; ``None``: any."""
+
+
+class Own(Passage):
+    """A request to what the sidecar itself serves: its answers pass as they are."""
+
+    __slots__ = ()
+
+    answers = Answers(lambda _name: False)
+
+
+class BlindWay(Outward):
+    """A CONNECT to where no route leads."""
+
+    __slots__ = ()
+
+    way = Way.BLIND
+
+
+class Door:
+    """Decides about what the agent asks of the world, and of the sidecar."""
+
+    def __init__(
+        self,
+        *,
+        manners: Manners,
+        routes: Routes,
+        exits: Mapping[str, Exit],
+        callers: Callers,
+        invocations: Invocations,
+        policy: Policy,
+        record: Record,
+        tracer: Tracer,
+        certificate: Callable[[str], ssl.SSLContext],
+        past: Callable[[Destination], Pool],
+        api: Pool,
+        clock: Callable[[], float],
+    ) -> None:
+        """*certificate* gives the TLS context for a host, *past* a pool to where no route leads, *api* serves the
+        identity API."""
+        self._manners = manners
+        self._routes = routes
+        self._exits = exits
+        self._callers = callers
+        self._invocations = invocations
+        self._policy = policy
+        self._record = record
+        self._tracer = tracer
+        self._certificate = certificate
+        self._past = past
+        self._api = api
+        self._clock = clock
+        self.shapes: Shapes[Plan] = Shapes(fields.plan)
+
+    def drops(self, name: bytes) -> bool:
+        """No trailer leaves: it would come after the request was looked at for handles."""
+        return True
+
+    # three ways in
+
+    def admit(self, head: Head[Plan], peer: Peer) -> Passage | Opening | Awaitable[Passage | Opening]:
+        trace = self._tracer.enter(
+            head.value(head.shape.plan.traceparent) if head.shape.plan.traceparent >= 0 else None
+        )
+        call = head.memo = Call(trace.trace_id, trace.span_id, proxied=head.authority != b"")
+        if peer.tunnel is not None:
+            return self._inside(head, peer, call, peer.tunnel)
+        if head.method == b"CONNECT":
+            return self._connect(head, peer, call)
+        if head.shape.plan.browser:
+            raise OriginRefused("Origin or Sec-Fetch-Site is there")
+        if head.authority:
+            return self._absolute(head, peer, call)
+        hosts = self._manners.hosts()
+        if hosts is not None and head.host.lower() not in hosts:
+            raise OriginRefused("Host is not this listener's")
+        if head.path.startswith(b"/to/"):
+            return self._prefixed(head, peer, call)
+        if head.path.startswith(_API):
+            return self._own(head)
+        raise RouteUnknown("no path of this listener", mend="Use /to/<route>/…, or the calls below /v1/.")
+
+    def _prefixed(self, head: Head[Plan], peer: Peer, call: Call) -> Passage | Awaitable[Passage]:
+        name = head.path[4:].partition(b"/")[0]
+        behind = 4 + len(name)
+        below = head.path[behind:] or b"/"
+        leg = call.leg = self._routes.named(name, head.method, below)
+        target = leg.base + head.target[behind:]
+        return self._leave(head, peer, call, leg, below, target if target.startswith(b"/") else b"/" + target)
+
+    def _absolute(self, head: Head[Plan], peer: Peer, call: Call) -> Passage | Awaitable[Passage]:
+        scheme, _, rest = head.authority.partition(b"://")
+        usual = USUAL[scheme.decode().lower()]
+        destination = Destination(scheme.decode().lower(), *authority(rest, usual))
+        call.host = destination.host
+        self._agrees(head, destination, usual)
+        if not self._routes.lead_to(destination):
+            return self._outside(head, peer, call, destination)
+        call.leg, below = self._routes.towards(destination, head.method, head.path)
+        return self._leave(head, peer, call, call.leg, below, head.target)
+
+    def _inside(self, head: Head[Plan], peer: Peer, call: Call, tunnel: Tunnel) -> Passage | Awaitable[Passage]:
+        if head.authority:
+            raise BadRequest("a proxied request inside a tunnel", mend="Send origin form inside a tunnel.")
+        self._agrees(head, tunnel.destination, USUAL[tunnel.destination.scheme])
+        call.leg, below = self._routes.towards(tunnel.destination, head.method, head.path)
+        return self._leave(head, peer, call, call.leg, below, head.target)
+
+    def _agrees(self, head: Head[Plan], destination: Destination, usual: int) -> None:
+        if authority(head.host, usual) != (destination.host, destination.port):
+            raise DestinationDenied(
+                "Host names another destination than the request goes to", mend="Send Host as the URL has it."
+            )
+
+    def _connect(self, head: Head[Plan], peer: Peer, call: Call) -> Passage | Opening:
+        host, port = authority(head.authority, None)
+        call.host = host
+        self._agrees(head, Destination("https", host, port), port)
+        for scheme in ("https", "http"):
+            destination = Destination(scheme, host, port)
+            if self._routes.lead_to(destination):
+                caller = call.caller = self._caller(head, call, _NONE, None)[0]
+                context = self._certificate(host) if scheme == "https" else None
+                return Opening(context, Tunnel(destination, caller, self._invocations), host)
+        return self._outside(head, peer, call, Destination("http", host, port))
+
+    def _outside(self, head: Head[Plan], peer: Peer, call: Call, destination: Destination) -> Passage:
+        """No route leads there."""
+        if not self._manners.tunnels:
+            raise DestinationDenied("no route leads there")
+        call.caller, found = self._caller(head, call, _NONE, None)
+        if call.caller is None:
+            raise ProxyInvocationMissing("no handle, and no route leads there")
+        pool = self._past(destination)
+        if head.method == b"CONNECT":
+            return BlindWay(pool, b"", call, peer, self._invocations, None)
+        kept = fields.kept(head, found.consumed, ())
+        first = b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (head.method, head.target, destination.authority)
+        lines = b"".join([line + b"\r\n" for line in kept])
+        return Outward(pool, first + lines + self._context(head, call, found), call, peer, self._invocations, None)
+
+    def _own(self, head: Head[Plan]) -> Passage:
+        kept = (
+            head.lines[index] for name, indices in head.shape.at.items() if name not in _NOT_PASSED for index in indices
+        )
+        lines = b"".join([line + b"\r\n" for line in kept])
+        return Own(self._api, b"%b %b HTTP/1.1\r\n%b" % (head.method, head.target, lines), b"")
+
+    # the one way out
+
+    def _leave(
+        self, head: Head[Plan], peer: Peer, call: Call, leg: Leg, below: bytes, target: bytes
+    ) -> Passage | Awaitable[Passage]:
+        """*below* is the path behind the route's own, *target* what the upstream is asked for."""
+        out = self._exits[leg.route.name]
+        source = out.source
+        caller, found = self._caller(head, call, source.fills if source is not None else _NONE, peer.tunnel)
+        call.caller = caller
+        if caller is None and not leg.route.unattended:
+            raise _missing(call)
+        invocation = caller if isinstance(caller, Invocation) else None
+        if invocation is not None:
+            call.trace_id = invocation.trace_id
+        self._permit(call, leg.route, invocation, head.method, below)
+        if source is None:
+            return self._go(head, peer, call, out, found, target, None)
+        ask = self._ask(call, out, invocation)
+        credential = source.ready(ask)
+        if credential is None:
+            return self._obtain(head, peer, call, out, found, target, source.obtain(ask))
+        return self._go(head, peer, call, out, found, target, credential)
+
+    def _permit(self, call: Call, route: Route, invocation: Invocation | None, method: bytes, below: bytes) -> None:
+        """Raise ``NotPermitted`` unless a capability allows it."""
+        principal = invocation.principal if invocation is not None else None
+        access = Access(principal, route.name, route.provider, route.scopes, method.decode(), below.decode())
+        decision = call.decision = self._policy.decide(access, self._clock())
+        if decision.capability is None:
+            why = f"{decision.nearest}: {decision.failed}" if decision.nearest else "no capability allows it"
+            raise NotPermitted(why, mend=f"Not permitted. {why}." if self._manners.explains else None)
+
+    def _ask(self, call: Call, out: Exit, invocation: Invocation | None) -> Ask:
+        """What the provider is asked. Raise ``DestinationDenied`` or ``NotPermitted`` where it must not be."""
+        if out.clear:
+            raise DestinationDenied(
+                "a credential over plain http to another machine",
+                mend="Use https, or set  insecure: true  on the route.",
+            )
+        scopes = out.leg.route.scopes
+        if invocation is not None:
+            return Ask(invocation.principal, scopes, invocation.id, call.trace_id, call.span_id)
+        if out.provider is not None and out.provider.acts_as == "principal":
+            raise NotPermitted(
+                f"the provider {out.provider.name} acts for principals, and this call is nobody's",
+                mend="Send the handle of the invocation that this call is made for.",
+            )
+        return Ask(None, scopes, trace_id=call.trace_id, span_id=call.span_id)
+
+    async def _obtain(
+        self,
+        head: Head[Plan],
+        peer: Peer,
+        call: Call,
+        out: Exit,
+        found: Carried,
+        target: bytes,
+        coming: Awaitable[Credential | Signing],
+    ) -> Passage:
+        credential = await coming
+        if isinstance(call.caller, Invocation) and not self._invocations.living(call.caller):
+            raise InvocationInvalid("the invocation ended while its credential was being got")
+        return self._go(head, peer, call, out, found, target, credential)
+
+    def _go(
+        self,
+        head: Head[Plan],
+        peer: Peer,
+        call: Call,
+        out: Exit,
+        found: Carried,
+        target: bytes,
+        credential: Credential | Signing | None,
+    ) -> Passage:
+        leg, source, decision = out.leg, out.source, call.decision
+        lines = fields.kept(head, found.consumed, source.fills if source is not None else ())
+        context = self._context(head, call, found)
+        self._record.attached(call, leg, head, decision.capability or "" if decision is not None else "")
+        if not head.shape.kept:
+            self.shapes.keep(head.shape)
+        if credential is None or isinstance(credential, Credential):
+            sent = attached(head, leg, target, lines, credential, source.parameter if source is not None else b"")
+            return Outward(out.pool, sent + context, call, peer, self._invocations, out.times)
+        asked = outgoing(head, leg, target, lines)
+        first = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b" % (head.method, target, leg.destination.authority, context)
+        bodiless = not head.length and not head.chunked
+        if bodiless or not credential.needs_body(asked):
+            signed = credential.sign(asked, b"" if bodiless else None)
+            return Outward(out.pool, first + signed, call, peer, self._invocations, out.times)
+        return Signed(out.pool, first, call, peer, self._invocations, out.times, signing=credential, outgoing=asked)
+
+    def _context(self, head: Head[Plan], call: Call, found: Carried) -> bytes:
+        """Trace context and baggage, as they go on: the agent's own span where it belongs to the invocation's trace."""
+        index = head.shape.plan.traceparent
+        said = head.value(index) if index >= 0 else b""
+        if not isinstance(call.caller, Invocation):
+            context = b"traceparent: %b\r\n" % said if said else b""
+        elif said[3:35] == call.trace_id:
+            context = b"traceparent: %b\r\n" % said
+        else:
+            context = b"traceparent: 00-%b-%b-01\r\n" % (call.trace_id, call.span_id)
+        return context + (b"baggage: %b\r\n" % found.baggage if found.baggage else b"")
+
+    # whose call it is
+
+    def _caller(
+        self, head: Head[Plan], call: Call, filled: frozenset[bytes], tunnel: Tunnel | None
+    ) -> tuple[Caller, Carried]:
+        """Raise ``HandleAstray``, ``InvocationInvalid``, ``InvocationMismatch`` or ``InvocationAmbiguous``."""
+        at, agent = head.shape.at, self._manners.agent
+        found = carried(head.lines, at, filled, agent)
+        astray = elsewhere(head.lines, found, head.target, agent)
+        if astray and self._callers.live(astray):
+            raise HandleAstray("a live handle where none is carried")
+        owner = tunnel.caller if tunnel is not None else None
+        try:
+            caller = self._callers.of(found, owner)
+        except InvocationInvalid as refusal:
+            if call.proxied:
+                raise ProxyInvocationInvalid(refusal.reason) from refusal
+            raise
+        if isinstance(owner, Invocation) and caller is not owner:
+            raise InvocationMismatch("the tunnel is bound to another invocation")
+        if caller is None:
+            caller = self._callers.default()
+        return caller, found
+
+    # refusals
+
+    def refused(self, refusal: Refusal, head: Head[Any] | None, peer: Peer) -> Notice:
+        call: Call | None = head.memo if head is not None and isinstance(head.memo, Call) else None
+        if call is None:
+            trace = self._tracer.enter(None)
+            call = Call(trace.trace_id, trace.span_id)
+        self._record.denied(call, refusal, head)
+        date = datetime.fromtimestamp(self._clock(), UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+        phrase = refusal.code if head is not None and head.method == b"CONNECT" else None
+        return Notice(call.trace_id.decode(), (("Date", date), *_challenge(refusal)), phrase)
+
+
+def _missing(call: Call) -> Refusal:
+    return ProxyInvocationMissing("no handle") if call.proxied else InvocationMissing("no handle")
+
+
+def _challenge(refusal: Refusal) -> tuple[tuple[str, str], ...]:
+    """``WWW-Authenticate``, or ``Proxy-Authenticate`` (RFC 9110, sections 11.6.1 and 11.7.1)."""
+    if not isinstance(refusal, Unauthenticated):
+        return ()
+    if refusal.status == 407:
+        return (("Proxy-Authenticate", 'Basic realm="sidecar"'),)
+    said = f' error="{refusal.error}", error_description="{refusal.title}"' if refusal.error else ""
+    return (("WWW-Authenticate", "Bearer" + said),)

@@ -1,0 +1,144 @@
+"""What is recorded of calls that leave, and of those that don't."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sidecar.egress.routes import Leg
+from sidecar.errors import AuditUnavailable, Refusal, Unauthenticated
+from sidecar.events import Attribute, Event, Name, Template, Value, clean_method, clean_path
+from sidecar.identity.principal import Principal
+from sidecar.invocation.caller import Agent, Caller
+from sidecar.invocation.invocation import Invocation
+from sidecar.policy.decision import Decision
+from sidecar.relay.head import Head
+
+log = logging.getLogger(__name__)
+
+_MOST = 4096
+_FAILURES = 500
+_DURING = "the agent's own call, while invocations are open"
+
+
+@dataclass(slots=True)
+class Call:
+    """What is known of a request so far."""
+
+    trace_id: bytes
+    span_id: bytes
+    proxied: bool = False
+    """It came as to a proxy: by CONNECT or in absolute form."""
+    leg: Leg | None = None
+    caller: Caller = None
+    decision: Decision | None = None
+    host: str = ""
+    """Whom it is for, where no route says so."""
+
+
+class Journal(Protocol):
+    def record(self, event: bytes) -> None:
+        """Raise ``AuditUnavailable``."""
+
+    def reject(self, event: bytes, code: str) -> None: ...
+
+
+class Record:
+    """Writes the door's events."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        subjects: Callable[[Principal], Mapping[str, Value]],
+        clock_ns: Callable[[], int],
+        open_count: Callable[[], int],
+    ) -> None:
+        """*subjects* gives a principal's attributes, *open_count* how many invocations are open."""
+        self._journal = journal
+        self._subjects = subjects
+        self._clock_ns = clock_ns
+        self._open_count = open_count
+        self._templates: dict[tuple[str, str, str, bool], Template] = {}
+        self.own_during = 0
+        """The agent's own calls while invocations were open, since the start."""
+
+    def attached(self, call: Call, leg: Leg, head: Head[Any], capability: str) -> None:
+        """A call leaves, with its credential if its route has a provider. Raise ``AuditUnavailable``."""
+        invocation = call.caller if isinstance(call.caller, Invocation) else None
+        during = invocation is None and self._open_count() > 0
+        self.own_during += during
+        who = invocation.principal.id if invocation is not None else ""
+        key = (who, leg.route.name, capability, during)
+        template = self._templates.get(key)
+        if template is None:
+            template = self._template(call.caller, leg, capability, during=during)
+            if len(self._templates) >= _MOST:
+                self._templates.clear()
+            self._templates[key] = template
+        event = template.fill(
+            self._clock_ns(),
+            call.trace_id,
+            call.span_id,
+            invocation.id if invocation is not None else b"",
+            head.method,
+            head.path,
+        )
+        self._journal.record(event)
+
+    def denied(self, call: Call | None, refusal: Refusal, head: Head[Any] | None) -> None:
+        """A call doesn't leave, or comes to nothing. What nobody known has asked for is a stranger's doing, and goes
+        where it can't fill the journal."""
+        call = call or Call(b"", b"")
+        outcome = "denied" if refusal.status < _FAILURES else "failed"
+        attributes: dict[str, Value] = {Attribute.OUTCOME: outcome, Attribute.ERROR: refusal.code}
+        attributes |= self._who(call.caller)
+        attributes[Attribute.REASON] = refusal.reason
+        if call.leg is not None:
+            attributes |= _route(call.leg)
+        elif call.host:
+            attributes[Attribute.SERVER] = call.host
+        if call.decision is not None and call.decision.nearest:
+            attributes[Attribute.CAPABILITY] = call.decision.nearest
+        attributes[Attribute.STATUS] = refusal.status
+        if head is not None:
+            attributes[Attribute.METHOD] = clean_method(head.method).decode()
+            attributes[Attribute.PATH] = clean_path(head.path).decode()
+        event = Event(
+            Name.EGRESS_DENIED, self._clock_ns(), call.trace_id.decode(), call.span_id.decode(), attributes
+        ).encode()
+        if call.caller is None or isinstance(refusal, Unauthenticated):
+            self._journal.reject(event, refusal.code)
+            return
+        try:
+            self._journal.record(event)
+        except AuditUnavailable as error:
+            log.error("a denial could not be recorded: %s", error.reason)  # noqa: TRY400 - it is no bug, and it stays a denial
+
+    def _template(self, caller: Caller, leg: Leg, capability: str, *, during: bool) -> Template:
+        attributes = {
+            **self._who(caller, bound=False),
+            **_route(leg),
+            Attribute.CAPABILITY: capability,
+            Attribute.OUTCOME: "attached" if leg.route.provider is not None else "passed",
+        }
+        if during:
+            attributes[Attribute.REASON] = _DURING
+        return Template(Name.CREDENTIAL_ATTACHED, attributes)
+
+    def _who(self, caller: Caller, *, bound: bool = True) -> dict[str, Value]:
+        if isinstance(caller, Invocation):
+            said = dict(self._subjects(caller.principal))
+            if bound:
+                said[Attribute.INVOCATION_ID] = caller.id.decode()
+            return said
+        return {Attribute.PRINCIPAL_KIND: "agent"} if isinstance(caller, Agent) else {}
+
+
+def _route(leg: Leg) -> dict[str, Value]:
+    route = leg.route
+    said: dict[str, Value] = {Attribute.ROUTE: route.name, Attribute.SERVER: leg.destination.host}
+    if route.provider is not None:
+        said[Attribute.PROVIDER] = route.provider
+    if route.scopes:
+        said[Attribute.SCOPES] = tuple(sorted(route.scopes))
+    return said
