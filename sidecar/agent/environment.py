@@ -64,11 +64,13 @@ def variables(*, listen: Endpoint, run: Path, handle: str | None, aws: bool) -> 
     """
     found: dict[str, str | None] = {"SIDECAR_URL": url(listen)}
     if not isinstance(listen, Unix):
-        proxy = f"http://{handle}:@{listen}" if handle else f"http://{listen}"
+        # With an empty password urllib, httplib2, botocore and Node's fetch send no user name either.
+        proxy = f"http://{handle}:x@{listen}" if handle else f"http://{listen}"
         near = _NEAR if listen.host in _NEAR else (*_NEAR, listen.host)
         found |= dict.fromkeys(PROXIES, proxy)
         found |= dict.fromkeys(_DIRECT, ",".join(near))
         found["NODE_USE_ENV_PROXY"] = "1"
+        found["GIT_HTTP_PROXY_AUTHMETHOD"] = "basic"  # else git sends the user name only after it was refused
     found |= dict.fromkeys(_BUNDLES, str(run / BUNDLE))
     found |= dict.fromkeys(_ADDED, str(run / CA))
     if aws:

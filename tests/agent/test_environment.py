@@ -24,13 +24,14 @@ class TestVariables:
         bundle, ca = "/run/sidecar/ca-bundle.pem", "/run/sidecar/ca.pem"
         assert variables(listen=LISTEN, run=RUN, handle="ag_1", aws=False) == {
             "SIDECAR_URL": "http://127.0.0.1:8181",
-            "HTTP_PROXY": "http://ag_1:@127.0.0.1:8181",
-            "http_proxy": "http://ag_1:@127.0.0.1:8181",
-            "HTTPS_PROXY": "http://ag_1:@127.0.0.1:8181",
-            "https_proxy": "http://ag_1:@127.0.0.1:8181",
+            "HTTP_PROXY": "http://ag_1:x@127.0.0.1:8181",
+            "http_proxy": "http://ag_1:x@127.0.0.1:8181",
+            "HTTPS_PROXY": "http://ag_1:x@127.0.0.1:8181",
+            "https_proxy": "http://ag_1:x@127.0.0.1:8181",
             "NO_PROXY": "127.0.0.1,localhost,169.254.170.2",
             "no_proxy": "127.0.0.1,localhost,169.254.170.2",
             "NODE_USE_ENV_PROXY": "1",
+            "GIT_HTTP_PROXY_AUTHMETHOD": "basic",
             "SSL_CERT_FILE": bundle,
             "REQUESTS_CA_BUNDLE": bundle,
             "CURL_CA_BUNDLE": bundle,

@@ -54,13 +54,13 @@ class TestShell:
         got = evaluated("/bin/sh", formats.shell(known()), before)
         assert got["AWS_REGION"] == "eu-central-1"
         assert not {"AWS_PROFILE", "AWS_ACCESS_KEY_ID"} & got.keys()
-        assert got["HTTPS_PROXY"] == "http://ag_1:@127.0.0.1:8181"
+        assert got["HTTPS_PROXY"] == "http://ag_1:x@127.0.0.1:8181"
 
 
 class TestDotenv:
     def test_what_needs_no_quotes_has_none(self) -> None:
         lines = formats.dotenv(known()).splitlines()
-        assert "HTTPS_PROXY=http://ag_1:@127.0.0.1:8181" in lines
+        assert "HTTPS_PROXY=http://ag_1:x@127.0.0.1:8181" in lines
         assert "NO_PROXY=127.0.0.1,localhost,169.254.170.2" in lines
         assert not [line for line in lines if "'" in line]
         assert "# must not be set: AWS_PROFILE" in lines
@@ -115,7 +115,7 @@ class TestKubernetes:
             "name": "SIDECAR_AGENT_TOKEN",
             "valueFrom": {"secretKeyRef": {"name": "agent-identity-sidecar", "key": "agent-token"}},
         }
-        assert {"name": "HTTPS_PROXY", "value": "http://$(SIDECAR_AGENT_TOKEN):@127.0.0.1:8181"} in others
+        assert {"name": "HTTPS_PROXY", "value": "http://$(SIDECAR_AGENT_TOKEN):x@127.0.0.1:8181"} in others
 
     def test_what_must_not_be_set_is_told(self) -> None:
         assert "# must not be set: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY" in formats.kubernetes(known(), None)
