@@ -1,7 +1,7 @@
 """The keys of what requests pass through: the agent, inbound, invocations, egress."""
 
 from sidecar.settings.outward import ROUTES
-from sidecar.settings.sections import REQUIRED, Key, List, Section, later
+from sidecar.settings.sections import REQUIRED, Key, List, Section
 from sidecar.settings.settings import Agent, Egress, Inbound, Lifetimes, Limits, Timeouts, Tls
 from sidecar.settings.shapes import Count, Either, Flag, Off, Word
 from sidecar.settings.who import WhoShape
@@ -53,7 +53,6 @@ AGENT = Section(
             Word("many", "one"),
             "many",
             "`one`: the agent serves one call at a time, and can carry no handle.",
-            now=False,
         ),
         "forward_authorization": Key(Flag(), False, "Whether the agent gets the caller's `Authorization` header."),
         "assertion": Key(
@@ -63,7 +62,6 @@ AGENT = Section(
             Either(Off("off"), AGENT_TOKEN),
             None,
             "The agent handle, where a manifest shares it; `off` forbids it.",
-            now=False,
             shown="made at start",
         ),
     },
@@ -114,7 +112,6 @@ INVOCATION = Section(
             Either(Off(), POSITIVE),
             None,
             "How long a handle that outlives its response may live.",
-            now=False,
             shown="off",
         ),
         "baggage": Key(
@@ -127,13 +124,11 @@ INVOCATION = Section(
 )
 EGRESS = Section(
     Egress,
-    later(
-        {
-            "listen": Key(LISTEN, "127.0.0.1:8181", "Where the agent reaches the world and the identity API."),
-            "default": Key(Word("deny", "tunnel"), "deny", "What happens to destinations on no route."),
-            "routes": Key(ROUTES, {}, "The ways out, by name."),
-            "limits": Key(LIMITS, {}, "What is refused beyond."),
-            "timeouts": Key(_timeouts("10s"), {}, "Time limits."),
-        }
-    ),
+    {
+        "listen": Key(LISTEN, "127.0.0.1:8181", "Where the agent reaches the world and the identity API."),
+        "default": Key(Word("deny", "tunnel"), "deny", "What happens to destinations on no route."),
+        "routes": Key(ROUTES, {}, "The ways out, by name."),
+        "limits": Key(LIMITS, {}, "What is refused beyond."),
+        "timeouts": Key(_timeouts("10s"), {}, "Time limits."),
+    },
 )

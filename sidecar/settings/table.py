@@ -95,7 +95,7 @@ CONFIGURATION = Section(
         ),
         "issuers": Key(ISSUERS, {}, "Whose tokens are accepted, by name."),
         "providers": Key(PROVIDERS, {}, "Where outbound credentials come from, by name.", now=False),
-        "capabilities": Key(CAPABILITIES, {}, "Who may do what outward, by name.", now=False),
+        "capabilities": Key(CAPABILITIES, {}, "Who may do what outward, by name."),
         "jwks": Key(
             Section(
                 Jwks,
@@ -155,7 +155,7 @@ CONFIGURATION = Section(
             "What the sidecar keeps.",
         ),
         "run": Key(
-            Section(Run, later({"dir": Key(FOLDER, "/run/sidecar", "The agent's files.")})),
+            Section(Run, {"dir": Key(FOLDER, "/run/sidecar", "The agent's files.")}),
             {},
             "What the agent reads.",
         ),
@@ -191,15 +191,15 @@ CONFIGURATION = Section(
         "policy": Key(
             Section(
                 PolicyMode,
-                later(
-                    {
-                        "mode": Key(Word("enforce", "shadow"), "enforce", "`shadow` refuses nothing and records all."),
-                        "explain": Key(
-                            Word("record", "agent"), "record", "Whether a denial's reason goes into the answer as well."
-                        ),
-                        "files": Key(List(FILE, "a list of files"), [], "Policies of your own."),
-                    }
-                ),
+                {
+                    **later(
+                        {"mode": Key(Word("enforce", "shadow"), "enforce", "`shadow` refuses nothing, records all.")}
+                    ),
+                    "explain": Key(
+                        Word("record", "agent"), "record", "Whether a denial's reason goes into the answer as well."
+                    ),
+                    **later({"files": Key(List(FILE, "a list of files"), [], "Policies of your own.")}),
+                },
             ),
             {},
             "How decisions are taken.",

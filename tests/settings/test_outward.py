@@ -229,7 +229,7 @@ egress:
         ),
         "local": Route("local", "http://127.0.0.1:9000", private=True, methods=frozenset({"GET"})),
     }
-    assert "egress.routes has no effect yet" in settings.notes
+    assert "egress.routes.whole.mcp has no effect yet" in settings.notes
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,9 @@ def test_a_capability_is_read(read: Read) -> None:
             consent_text="Find things.\nFor you.",
         ),
     }
-    assert "capabilities has no effect yet" in settings.notes
+    assert [note for note in settings.notes if note.startswith("capabilities")] == [
+        f"capabilities.all.{key} has no effect yet" for key in ("tools", "arguments", "consent_text")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -155,8 +155,8 @@ def test_what_is_there_is_judged_where_it_is_checked_too(wrong: Wrong) -> None:
 
 def test_problems_carry_the_notes(read: Read) -> None:
     with pytest.raises(Problems) as found:
-        read("egress: {default: tunnel}\nreload: x")
-    assert found.value.notes == ("egress.default has no effect yet",)
+        read("policy: {mode: shadow}\nreload: x")
+    assert found.value.notes == ("policy.mode has no effect yet",)
 
 
 SECRETIVE = """

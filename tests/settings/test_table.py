@@ -153,27 +153,16 @@ development: false
 
 
 LATER = [
-    "agent.concurrency",
-    "agent.token",
     "agentcore.enabled",
     "agentcore.trust_user_ids",
     "agentcore.session_uri_only",
-    "invocation.detach",
-    "egress.listen",
-    "egress.default",
-    "egress.routes",
-    "egress.limits",
-    "egress.timeouts",
     "providers",
-    "capabilities",
     "consent.public_url",
     "consent.listen",
     "consent.return_urls",
     "vault.url",
     "vault.namespace",
-    "run.dir",
     "policy.mode",
-    "policy.explain",
     "policy.files",
     "admin",
 ]
