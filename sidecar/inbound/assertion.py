@@ -5,29 +5,22 @@ from collections.abc import Callable
 from typing import Any
 
 from sidecar.identity.principal import Principal
+from sidecar.keyring.signing import SigningKey
 from sidecar.wire.strict import base64url_encode
 
 SECONDS = 300
 """How long an assertion is good."""
 _MOST = 2048
 """Of what is said of the principal, in bytes of JSON: as a header line it stands beside the others."""
-_ORDER_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 class Signer:
-    """Signs assertions (ES256, ``typ: principal+jwt``) with a key that the root key yields: replicas share it."""
+    """Signs assertions (ES256, ``typ: principal+jwt``) with the sidecar's own key."""
 
     def __init__(
         self, seed: bytes, *, issuer: str, audience: str, clock: Callable[[], float], random: Callable[[int], bytes]
     ) -> None:
-        """*seed* is 48 bytes: more than the curve's order, so that the scalar is unbiased (FIPS 186-5, A.2.1)."""
-        from cryptography.hazmat.primitives.asymmetric import ec
-        from jwcrypto.jwk import JWK
-
-        scalar = int.from_bytes(seed, "big") % (_ORDER_P256 - 1) + 1
-        key = JWK.from_pyca(ec.derive_private_key(scalar, ec.SECP256R1()))
-        self._key = key
-        self._kid = key.thumbprint()
+        self._key = SigningKey(seed)
         self._issuer = issuer
         self._audience = audience
         self._clock = clock
@@ -35,13 +28,10 @@ class Signer:
 
     def jwks(self) -> dict[str, Any]:
         """The public key, as a JWK Set (RFC 7517, section 5)."""
-        public = self._key.export_public(as_dict=True)
-        return {"keys": [{**public, "kid": self._kid, "use": "sig", "alg": "ES256"}]}
+        return self._key.jwks()
 
     def sign(self, principal: Principal) -> str:
         """Good for ``SECONDS`` from now. What is too long for a header is left out and named in ``truncated``."""
-        from jwcrypto.jwt import JWT
-
         now = int(self._clock())
         claims: dict[str, Any] = {
             "iss": self._issuer,
@@ -52,9 +42,7 @@ class Signer:
             "jti": base64url_encode(self._random(16)).decode(),
             "principal": _described(principal),
         }
-        token = JWT(header={"alg": "ES256", "typ": "principal+jwt", "kid": self._kid}, claims=claims)
-        token.make_signed_token(self._key)
-        return str(token.serialize())
+        return self._key.sign("principal+jwt", claims)
 
 
 def _described(principal: Principal) -> dict[str, Any]:
