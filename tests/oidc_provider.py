@@ -7,7 +7,7 @@ import re
 import secrets
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,9 +214,12 @@ def loopback_address() -> str:
 
 
 @contextmanager
-def oidc_provider(folder: Path, shapes: Sequence[str] = ("plain",), *, ttl: int = 600) -> Iterator[OidcProvider]:
-    """Start it; the vendors' forms listen on port 443 of a loopback address of their own, with a CA made for them."""
-    options: dict[str, Any] = {"shapes": list(shapes), "ttl": ttl}
+def oidc_provider(
+    folder: Path, shapes: Sequence[str] = ("plain",), *, ttl: int = 600, clients: Mapping[str, Any] | None = None
+) -> Iterator[OidcProvider]:
+    """Start it; the vendors' forms listen on port 443 of a loopback address of their own, with a CA made for them.
+    *clients* are more of the plain issuer's, as oidc-provider.mjs says."""
+    options: dict[str, Any] = {"shapes": list(shapes), "ttl": ttl, "clients": dict(clients or {})}
     address, ca_file = "127.0.0.1", None
     if tuple(shapes) != ("plain",):
         address, ca_file = loopback_address(), folder / "issuers-ca.pem"

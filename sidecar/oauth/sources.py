@@ -43,7 +43,14 @@ def _static(provider: Provider, _surroundings: Surroundings) -> Source:
     return static(provider)
 
 
+def _client_credentials(provider: Provider, surroundings: Surroundings) -> Source:
+    from sidecar.oauth.client_credentials import ClientCredentials
+
+    return ClientCredentials(provider, surroundings)
+
+
 _MAKERS: Mapping[str, Maker] = {
     "api_key": _static,
     "bearer": _static,
+    "oauth2": _client_credentials,
 }

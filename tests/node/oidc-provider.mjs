@@ -2,6 +2,7 @@
 //
 //   node oidc-provider.mjs '{"shapes": ["plain", "okta"], "tls": {"host": "127.0.0.1", "port": 0, "cert": FILE, "key": FILE}, "ttl": 600}'
 //
+// "clients" may hold more of the plain issuer's: id -> {"alg", "grants", "auth", "secret", "jwks"}. It
 // prints one line {"ready": {"plain": "http://127.0.0.1:PORT", "tls": PORT}} and serves until SIGTERM. Beside what the provider serves:
 //   POST /__rotate?shape=plain        new keys sign from now on, the old ones stay published
 //   POST /__rotate?shape=plain&drop   the same, and only the new ones are published
@@ -34,10 +35,10 @@ function keysFor(algorithms, jwkAlg) {
   }));
 }
 
-function client(id, { alg, grants }) {
+function client(id, { alg, grants, auth = 'client_secret_post', secret = SECRET, jwks }) {
   const web = grants.includes('authorization_code');
   return {
-    client_id: id, client_secret: SECRET, token_endpoint_auth_method: 'client_secret_post', grant_types: grants,
+    client_id: id, token_endpoint_auth_method: auth, grant_types: grants, ...(jwks ? { jwks } : { client_secret: secret }),
     response_types: web ? ['code'] : [], redirect_uris: web ? ['https://app.example/callback'] : [], id_token_signed_response_alg: alg,
   };
 }
@@ -154,6 +155,7 @@ const listening = (server, port, host) => new Promise((resolve, reject) => {
 
 const plainServer = http.createServer(overHttp);
 const ready = { plain: `http://127.0.0.1:${await listening(plainServer, 0, '127.0.0.1')}` };
+Object.assign(SHAPES.plain.clients, options.clients);
 for (const name of options.shapes) add(name, name === 'plain' ? ready.plain : SHAPES[name].issuer);
 if (options.tls) {
   const server = https.createServer({ cert: readFileSync(options.tls.cert), key: readFileSync(options.tls.key) }, overTls);

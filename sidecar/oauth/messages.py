@@ -1,0 +1,227 @@
+"""The messages between a client and its authorization server, built and read: metadata (RFC 8414; OpenID Connect
+Discovery), token requests (RFC 6749; RFC 7523) and their answers.
+
+Whatever an answer holds is a stranger's text: of an error, its code alone goes to the record, and nothing of it to
+whoever asked.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote_plus, urlencode, urlsplit
+
+from sidecar.errors import ProviderRefused, ProviderUnreachable, RateLimited, Refusal
+from sidecar.oauth.provider import Provider
+from sidecar.secret import Secret
+from sidecar.wire.http import Request, Response, retry_after
+from sidecar.wire.strict import json_object
+
+MOST_BYTES = 1 << 18
+"""Of an answer."""
+MOST_TOKEN = 16 * 1024
+MOST_LIFETIME = 30 * 86400.0
+"""Seconds; what is said to live longer is taken for this."""
+
+_JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+_AADSTS = re.compile(r"AADSTS[0-9]{3,8}")
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_WELL_KNOWN = "/.well-known/"
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A token endpoint's good answer."""
+
+    token: Secret
+    lifetime: float | None
+    """Seconds; ``None`` where nothing is said that can be believed."""
+    scopes: frozenset[str] | None
+    """``None``: those that were asked for (RFC 6749, section 5.1)."""
+
+
+# Where the token endpoint is
+
+
+def metadata_urls(issuer: str) -> tuple[str, ...]:
+    """Where *issuer*'s metadata may be: RFC 8414, section 3.1, then OpenID Connect Discovery, section 4. A URL that
+    names the document itself is taken for it."""
+    if _WELL_KNOWN in issuer:
+        return (issuer,)
+    parts = urlsplit(issuer)
+    path = parts.path.removesuffix("/")
+    return (
+        f"{parts.scheme}://{parts.netloc}{_WELL_KNOWN}oauth-authorization-server{path}",
+        f"{issuer.removesuffix('/')}{_WELL_KNOWN}openid-configuration",
+    )
+
+
+def token_endpoint(body: bytes, provider: str, issuer: str) -> str:
+    """Raise ``ProviderRefused`` unless the metadata is *issuer*'s own (RFC 8414, section 3.3) and names an endpoint
+    that is as safe as it."""
+    document = _object(body, provider, "metadata")
+    if document.get("issuer") not in _issuers(issuer):
+        mend = f"Set providers.{provider}.discovery to the issuer's URL exactly as it calls itself, or set token_url."
+        raise ProviderRefused(f"{provider}: the metadata is another issuer's", mend=mend)
+    endpoint = document.get("token_endpoint")
+    if not isinstance(endpoint, str) or not _as_safe(endpoint, issuer):
+        mend = f"Set providers.{provider}.token_url: the issuer's metadata has no token endpoint that can be used."
+        raise ProviderRefused(f"{provider}: the metadata names no token endpoint, or an unsafe one", mend=mend)
+    return endpoint
+
+
+def _issuers(issuer: str) -> tuple[str, ...]:
+    """What the document at *issuer* may call itself."""
+    before, well_known, behind = issuer.partition(_WELL_KNOWN)
+    if not well_known:
+        return (issuer,)
+    path = behind.partition("/")[2]  # RFC 8414 puts the issuer's path behind the well-known part
+    return (f"{before}/{path}",) if path else (before, f"{before}/")
+
+
+def _as_safe(url: str, issuer: str) -> bool:
+    """https; http only where the issuer itself is reached over http, and then only on loopback."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return False
+    if parts.scheme == "http":
+        return issuer.startswith("http:") and host in _LOOPBACK
+    return parts.scheme == "https" and bool(host) and "@" not in parts.netloc
+
+
+# Asking for a token
+
+
+def client_assertion(client_id: str, endpoint: str, jti: str, now: float) -> dict[str, Any]:
+    """The claims by which a client proves itself with a key (RFC 7523, section 3). The audience is the very URL that
+    they are sent to, so that they are good nowhere else."""
+    issued = int(now)
+    return {"iss": client_id, "sub": client_id, "aud": endpoint, "jti": jti, "iat": issued, "exp": issued + 60}
+
+
+def token_request(
+    provider: Provider, endpoint: str, scopes: frozenset[str], assertion: str | None, seconds: float
+) -> Request:
+    """Client credentials (RFC 6749, section 4.4.2). *assertion* is the signed one of a client that has a key."""
+    client_id, secret = provider.client_id or "", provider.client_secret
+    form = {"grant_type": "client_credentials"}
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    form |= {name: value for name in ("audience", "resource") if (value := getattr(provider, name)) is not None}
+    if scopes:
+        form["scope"] = " ".join(sorted(scopes))
+    if assertion is not None:
+        form |= {"client_id": client_id, "client_assertion_type": _JWT_BEARER, "client_assertion": assertion}
+    elif provider.client_auth == "post":
+        form |= {"client_id": client_id, "client_secret": secret.reveal() if secret is not None else ""}
+    else:
+        headers["Authorization"] = _basic(client_id, secret)
+    return Request(endpoint, "POST", headers, urlencode(form).encode(), seconds, MOST_BYTES)
+
+
+def _basic(client_id: str, secret: Secret | None) -> str:
+    """RFC 6749, section 2.3.1: both are form-encoded first, so that a colon in them is no separator."""
+    pair = f"{quote_plus(client_id)}:{quote_plus(secret.reveal() if secret is not None else '')}"
+    return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+# Its answer
+
+
+def granted(answer: Response, provider: str, now: float) -> Granted:
+    """Read a token endpoint's answer (RFC 6749, section 5). Raise a ``Refusal`` that says what to check."""
+    if (refusal := overtaxed(answer, provider, "token endpoint", now)) is not None:
+        raise refusal
+    if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
+        mend = f"Set providers.{provider}.token_url to where the token endpoint really is: it redirects."
+        raise ProviderRefused(f"{provider}: the token endpoint answered with status {answer.status}", mend=mend)
+    said = _object(answer.body, provider, f"answer (status {answer.status})")
+    if answer.status >= HTTPStatus.BAD_REQUEST or "error" in said:  # some answer errors with 200
+        raise _refused(said, answer, provider, now)
+    kind = said.get("token_type", "Bearer")
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        mend = f"Have the client of providers.{provider} issued bearer tokens, without DPoP or another binding."
+        raise ProviderRefused(f"{provider}: the token is of another type than Bearer", mend=mend)
+    scope = said.get("scope")
+    return Granted(
+        token=_token(said.get("access_token"), provider),
+        lifetime=_lifetime(said.get("expires_in")),
+        scopes=frozenset(scope.split(" ")) - {""} if isinstance(scope, str) else None,
+    )
+
+
+def _object(body: bytes, provider: str, what: str) -> Mapping[str, Any]:
+    mend = f"Check where providers.{provider} leads (token_url, discovery): what answers there is no OAuth server."
+    if len(body) > MOST_BYTES:
+        raise ProviderRefused(f"{provider}: the {what} has more than {MOST_BYTES} bytes", mend=mend)
+    try:
+        return json_object(body)
+    except ValueError:
+        raise ProviderRefused(f"{provider}: the {what} is not a JSON object", mend=mend) from None
+
+
+def _token(value: object, provider: str) -> Secret:
+    if not isinstance(value, str) or not 0 < len(value) <= MOST_TOKEN or not _TOKEN.fullmatch(value):
+        fault = "none, or one that a header can't carry"
+        mend = f"Check where providers.{provider} leads: what it gives as a token can't be used."
+        raise ProviderRefused(f"{provider}: the answer holds no token that can be used ({fault})", mend=mend)
+    return Secret(value)
+
+
+def _lifetime(value: object) -> float | None:
+    """``expires_in``, which some send as a text; what isn't above zero says nothing (some mean "never" by it)."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        return None
+    return float(min(value, MOST_LIFETIME))
+
+
+def overtaxed(answer: Response, provider: str, what: str, now: float) -> Refusal | None:
+    """What a server that fails or limits us is answered with; ``None``: it does neither."""
+    wait = retry_after(answer.headers.get("retry-after"), now)
+    reason = f"{provider}: the {what} was answered with status {answer.status}"
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        mend = f"Wait as Retry-After says: the provider {provider} limits how often it is asked."
+        return RateLimited(reason, mend=mend, retry_after=wait or 1)
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        mend = f"Try again; if it persists, check the status of the provider {provider}: its {what} fails."
+        return ProviderUnreachable(reason, mend=mend, retry_after=wait or 1)
+    return None
+
+
+_MENDS: Mapping[str, str] = {
+    "invalid_client": "Check providers.{0}: client_id, client_secret and client_auth. The provider doesn't know the "
+    "client, or not by this proof.",
+    "unauthorized_client": "Allow the grant client_credentials for the client of providers.{0}, at the provider.",
+    "unsupported_grant_type": "Check where providers.{0} leads: the provider has no grant client_credentials there.",
+    "invalid_scope": "Check the scopes that are asked of the provider {0}: it doesn't grant them to this client.",
+    "invalid_target": "Check providers.{0}: audience and resource. The provider gives no token for them.",
+    "invalid_request": "Check providers.{0}: audience, resource and client_auth, and that the client may use the "
+    "grant client_credentials at the provider. It misses something, or won't take something.",
+}
+"""What to check, by the error's code (RFC 6749, section 5.2; RFC 8707, section 2)."""
+_PASSING = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
+"""Errors that are over by themselves."""
+_KNOWN = _MENDS.keys() | _PASSING | {"invalid_grant", "access_denied", "interaction_required", "consent_required"}
+"""Codes that go to the record. Another may be anything: a provider that echoes what it was sent, for one."""
+
+
+def _refused(said: Mapping[str, Any], answer: Response, provider: str, now: float) -> Refusal:
+    error, description = said.get("error"), said.get("error_description")
+    code = error if isinstance(error, str) and error in _KNOWN else "an error of its own"
+    # Of Microsoft's descriptions the number is what says which error it is, and nothing of ours can be in it.
+    number = _AADSTS.match(description) if isinstance(description, str) else None
+    reason = (
+        f"{provider}: the token endpoint answered {code} (status {answer.status}{f', {number[0]}' if number else ''})"
+    )
+    if code in _PASSING:
+        wait = retry_after(answer.headers.get("retry-after"), now)
+        return ProviderUnreachable(reason, mend=f"Try again: the provider {provider} is busy.", retry_after=wait or 1)
+    mend = _MENDS.get(code, "Check providers.{0}: client_id, client_auth and what the client may do at the provider.")
+    return ProviderRefused(reason, mend=mend.format(provider))
