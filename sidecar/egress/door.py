@@ -303,7 +303,7 @@ class Door:
         context = self._context(head, call, found)
         self._record.attached(call, leg, head, decision.capability or "" if decision is not None else "")
         if not head.shape.kept:
-            self.shapes.keep(head.shape)
+            self.shapes.keep(head)
         if credential is None or isinstance(credential, Credential):
             sent = attached(head, leg, target, lines, credential, source.parameter if source is not None else b"")
             return Outward(out.pool, sent + context, call, peer, self._invocations, out.times)

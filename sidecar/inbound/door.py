@@ -58,13 +58,10 @@ class Caller:
     """Of its events and spans."""
 
 
-@dataclass(slots=True)
-class Memo:
-    """What was found out of a head's fields, for the next head of the connection that has the same."""
-
-    door: "Door"
-    verified: Verified[Caller]
-    kept: bytes
+Kept = tuple[bytes, tuple[int, ...]]
+"""The lines that pass. Where some vary from one head to the next: a template, and which they are."""
+Memo = dict[tuple[str, bool], Kept]
+"""The lines that pass for heads with the same fields, by the peer's address and whether it speaks TLS."""
 
 
 class Journal(Protocol):
@@ -109,7 +106,7 @@ class Visit(Passage):
             door.spans(Ended(self._trace, self._began, door.clock_ns(), head.method, head.path, status, attributes))
 
 
-_MOST_FORWARDING = 1024
+_MOST_FORWARDING, _MOST_PEERS = 1024, 8
 _PROTECTED = Rule.PROTECTED
 _NOBODY: Mapping[str, Value] = {}
 
@@ -166,9 +163,7 @@ class Door:
         self._tracer = tracer
         self._rules = Rules(manners.public, OWNED if own is not None else ())
         self._verdicts: dict[bytes, Verdict] = {}
-        self.shapes: Shapes[Plan] = Shapes(
-            self._plan, token=None if manners.forward_authorization else self._remembered
-        )
+        self.shapes: Shapes[Plan] = Shapes(self._plan, token=None if manners.forward_authorization else verifier.held)
         self._forwarding: dict[tuple[str, bool, bytes], bytes] = {}
         """What is said of the peers and hosts seen last: a proxy in front brings several hosts over one connection."""
 
@@ -185,21 +180,14 @@ class Door:
             passage = self._without_identity(head, peer, trace, rule)
             if passage is not None:
                 return passage
-        now = self._clock()
-        memo: Memo | None = head.memo
-        if memo is not None and memo.door is self and memo.verified.until > now:
-            return self._let_in(head, peer, trace, memo.verified, memo.kept)
         verified: Verified[Caller] | None = head.token
-        if verified is not None:
-            return self._let_in(head, peer, trace, verified, self._kept(head, peer))
-        token = head.cut or _bearer(head, plan)
-        verified = self._verifier.remembered(token, now)
-        if verified is None:
-            return self._verify(head, peer, trace, token)
-        return self._let_in(head, peer, trace, verified, self._kept(head, peer))
-
-    def _remembered(self, token: bytes) -> Verified[Caller] | None:
-        return self._verifier.remembered(token, self._clock())
+        now = self._clock()
+        if verified is None or verified.until <= now:
+            token = head.cut or _bearer(head, plan)
+            verified = self._verifier.remembered(token, now)
+            if verified is None:
+                return self._verify(head, peer, trace, token)
+        return self._let_in(head, peer, trace, verified)
 
     def _without_identity(self, head: Head[Plan], peer: Peer, trace: Trace, rule: Rule) -> Passage | None:
         """The way of what needs no token: the sidecar's own pages, public paths, and preflights where they may pass."""
@@ -214,9 +202,9 @@ class Door:
         return None
 
     async def _verify(self, head: Head[Plan], peer: Peer, trace: Trace, token: bytes) -> Passage:
-        return self._let_in(head, peer, trace, await self._verifier.verify(token), self._kept(head, peer))
+        return self._let_in(head, peer, trace, await self._verifier.verify(token))
 
-    def _let_in(self, head: Head[Plan], peer: Peer, trace: Trace, verified: Verified[Caller], kept: bytes) -> Passage:
+    def _let_in(self, head: Head[Plan], peer: Peer, trace: Trace, verified: Verified[Caller]) -> Passage:
         caller = verified.prepared
         began = self.clock_ns()
         self._journal.record(
@@ -224,10 +212,10 @@ class Door:
         )
         left = verified.expires - began / 1e9
         invocation, handle = self.invocations.open(caller.principal, trace.trace_id, trace.span_id, left)
-        if not head.shape.kept:
-            self.shapes.keep(head.shape)
-        if head.memo is None:
-            head.memo = Memo(self, verified, kept)
+        head.token = verified
+        kept = self._kept(head, peer)
+        if head.key or not head.shape.kept:
+            self.shapes.keep(head)
         added = b"%bX-Identity-Invocation: %b\r\n" % (caller.lines, handle)
         member = b"identity.invocation=" + self.invocations.attach(invocation) if self._manners.baggage else b""
         sent = self._request(head, kept, trace, added, member)
@@ -248,14 +236,31 @@ class Door:
 
     def _kept(self, head: Head[Plan], peer: Peer) -> bytes:
         """The lines that pass as they came, and how the request came here: the same for all heads with these fields."""
+        memo: Memo = head.memo
+        kept = memo.get((peer.address, peer.tls))
+        if kept is None:
+            kept = self._passed_on(head, peer)
+            if not (head.varied and self._manners.trusted_proxies):  # forwarding lines may be among those
+                if len(memo) >= _MOST_PEERS:
+                    memo.clear()
+                memo[peer.address, peer.tls] = kept
+        said, varied = kept
+        return said % tuple([head.lines[index] for index in varied]) if varied else said
+
+    def _passed_on(self, head: Head[Plan], peer: Peer) -> Kept:
         plan, lines = head.shape.plan, head.lines
         trusted = bool(self._manners.trusted_proxies) and self._trusted(peer)
-        kept = [lines[index] for index in (plan.kept_of_trusted if trusted else plan.kept)]
-        if head.nominated:
-            kept = _without(kept, head.nominated)
-        if head.minor == 0:
-            kept = _without(kept, frozenset({b"expect"}))
-        return b"%b\r\n%b" % (b"\r\n".join(kept), self._forwarded(head, peer, trusted=trusted))
+        kept = plan.kept_of_trusted if trusted else plan.kept
+        without = head.nominated if head.minor else head.nominated | {b"expect"}
+        if without:
+            names = head.shape.names
+            kept = tuple([index for index in kept if names[index].lower() not in without])
+        forwarded = self._forwarded(head, peer, trusted=trusted)
+        varied = tuple([index for index in kept if index in head.varied]) if head.varied else ()
+        if not varied:
+            return b"%b\r\n%b" % (b"\r\n".join([lines[index] for index in kept]), forwarded), ()
+        said = [b"%b" if index in varied else lines[index].replace(b"%", b"%%") for index in kept]
+        return b"%b\r\n%b" % (b"\r\n".join(said), forwarded.replace(b"%", b"%%")), varied
 
     def _forwarded(self, head: Head[Plan], peer: Peer, *, trusted: bool) -> bytes:
         host = head.host
@@ -379,8 +384,3 @@ def _proto(peer: Peer) -> str:
 
 def _joined(head: Head[Plan], indices: tuple[int, ...]) -> bytes:
     return b",".join([head.value(index) for index in indices])
-
-
-def _without(lines: list[bytes], names: frozenset[bytes]) -> list[bytes]:
-    """*lines* without those of *names*."""
-    return [line for line in lines if line.partition(b":")[0].lower() not in names]

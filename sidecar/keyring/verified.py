@@ -58,8 +58,12 @@ class Verifier(Generic[T]):
 
     def remembered(self, token: bytes, now: float) -> Verified[T] | None:
         """What ``verify`` found a moment ago; *now* is epoch seconds."""
-        found = self._held.get(sha256(token).digest())
+        found = self.held(token)
         return found if found is not None and found.until > now else None
+
+    def held(self, token: bytes) -> Verified[T] | None:
+        """What ``verify`` found once: whoever asks looks at ``until`` themselves."""
+        return self._held.get(sha256(token).digest())
 
     async def verify(self, token: bytes) -> Verified[T]:
         """Raise a ``Refusal`` unless one of the issuers signed *token* for us. Waits only for a key that is not

@@ -39,6 +39,9 @@ HOP_BY_HOP = frozenset(
 FRAMING = frozenset({b"content-length", b"host", b"expect", b"trailer"}) | HOP_BY_HOP
 """What never may stand in a trailer section (RFC 9110, section 6.5.1)."""
 
+FIXED = FRAMING | {b"authorization"}
+"""Fields whose values heads are read for here: those of ``Known`` have them alike."""
+
 _ONCE = {
     b"host": BadRequest,
     b"content-length": BadRequest,
@@ -76,6 +79,8 @@ class Shape(Generic[T]):
     """What the door made of these names."""
     kept: bool = field(default=False, compare=False)
     """It is in the table of those seen before."""
+    open: bool = field(default=False, compare=False)
+    """It is kept, has no body, and no name that promises a secret besides the bearer token: its fields may be known."""
 
 
 def shape(names: tuple[bytes, ...], plan: Callable[[Mapping[bytes, tuple[int, ...]]], T]) -> Shape[T]:
@@ -135,6 +140,7 @@ class Head(Generic[T]):
         "expects",
         "host",
         "keep_alive",
+        "key",
         "length",
         "lines",
         "memo",
@@ -145,6 +151,7 @@ class Head(Generic[T]):
         "shape",
         "target",
         "token",
+        "varied",
         "websocket",
     )
 
@@ -155,15 +162,20 @@ class Head(Generic[T]):
     """Without the query."""
     host: bytes
     authority: bytes
-    """Whom a proxied request is for, as its target says: ``host:port`` of CONNECT, ``host[:port]`` of absolute form.
-    Empty in origin form."""
+    """Whom a proxied request is for, as its target says: ``host:port`` of CONNECT, ``scheme://host[:port]`` of absolute
+    form. Empty in origin form."""
     minor: int
     block: bytes
-    """All behind the request line, as it came."""
+    """All behind the request line, as it came, token and all."""
     lines: list[bytes]
     """Header lines as they came, without CRLF."""
+    key: bytes
+    """The fields without their token, where they might be known to ``Shapes`` and aren't; else empty."""
     memo: Any
-    """What a door notes of these fields, for a next head that has the same."""
+    """What a door notes of these fields, at first an empty dictionary: for every head that has the same, but for the
+    lines that are ``varied``."""
+    varied: tuple[int, ...]
+    """Lines that needn't be those by which ``memo`` was made."""
     shape: Shape[T]
     length: int
     """The body's bytes; 0 where there is none or it is chunked."""
@@ -176,7 +188,7 @@ class Head(Generic[T]):
     cut: bytes
     """The bearer token that was cut out of these lines; empty where none was."""
     token: Any
-    """What the door remembers of it; ``None``: nothing, or no longer."""
+    """What the door held of it, and perhaps no longer does; ``None``: nothing."""
     nominated: frozenset[bytes]
     """Lower-case names that Connection says are for this connection alone."""
 
@@ -215,14 +227,79 @@ class _Gate:
         self.complete = True
 
 
-class Shapes(Generic[T]):
-    """The shapes seen so far, bounded in number and in size; *plan* is the door's part of each."""
+class Known(Generic[T]):
+    """Fields that were let in, without their token: what was found out about them serves all that are the same.
 
-    __slots__ = ("_kept", "_most", "_plan", "_seen", "token")
+    They may differ in the hex digits of some lines' values, such as ids of requests and traces have. No rule about a
+    field's form sets one such digit apart from another, so where nothing but those differ and nothing is read off
+    them here, all else that a head is read for is the same.
+    """
+
+    __slots__ = ("_head", "_rest", "_varied")
+
+    MOST_VARIED = 8
+
+    def __init__(self, head: Head[T], varied: tuple[int, ...] = ()) -> None:
+        """Those in the lines *varied* may have other digits."""
+        key = head.key
+        self._head = kept = _like(head)
+        kept.block, kept.cut, kept.token = b"", b"", None
+        kept.method = kept.target = kept.path = b""
+        kept.varied = varied
+        if varied:
+            kept.memo = {}
+        self._varied: list[tuple[int, int, int]] = []
+        self._rest: list[tuple[int, bytes]] = []
+        at = begins = 0
+        for index, line in enumerate(head.lines):
+            if index in varied:
+                value_at = at + line.index(b":") + 1
+                self._rest.append((begins, key[begins:value_at]))
+                self._varied.append((index, at, begins := at + len(line)))
+            at += len(line) + 2
+        self._rest.append((begins, key[begins:]))
+
+    def of(self, data: bytes, fields_at: int, key: bytes) -> Head[T] | None:
+        """The head *data* whose fields are *key*, which is this one's but for hex digits; ``None`` where it isn't."""
+        for at, same in self._rest:
+            if not key.startswith(same, at):
+                return None
+        head = _again(data, fields_at, self._head)
+        if head is not None and self._varied:
+            head.lines = lines = head.lines.copy()
+            for index, at, end in self._varied:
+                lines[index] = key[at:end]
+        return head
+
+    def joined(self, head: Head[T]) -> "Known[T] | None":
+        """What *head*, that ``of`` gave nothing for, and this one are both known by; ``None`` where nothing is."""
+        mine = self._head
+        if head.shape is not mine.shape:
+            return None
+        differing = [index for index, line in enumerate(head.lines) if line != mine.lines[index]]
+        varied = tuple(sorted({*mine.varied, *differing}))
+        if len(varied) > self.MOST_VARIED or not FIXED.isdisjoint(
+            [head.shape.names[index].lower() for index in varied]
+        ):
+            return None
+        return Known(head, varied)
+
+
+class Shapes(Generic[T]):
+    """The shapes seen so far, and whole blocks of fields, bounded in number and in size.
+
+    A client says the same fields again and again, with the tokens of many users and over many connections: once the
+    bearer token is cut out they are the same, or differ in an id. Those are looked up with every hex digit made one.
+    """
+
+    __slots__ = ("_kept", "_known", "_most", "_plan", "_seen", "_swept", "token")
 
     MOST_NAMES = 2048
     """Bytes of names above which a shape isn't kept: a caller chooses its names."""
     MOST_SEEN = 4096
+    MOST_KNOWN, LONGEST_KNOWN = 512, 2048
+    """Blocks of fields, and the bytes of each."""
+    SECONDS_KNOWN = 60.0
 
     def __init__(
         self,
@@ -230,67 +307,127 @@ class Shapes(Generic[T]):
         most: int = 1024,
         token: Callable[[bytes], object | None] | None = None,
     ) -> None:
-        """*token* gives what the door remembers of a bearer token; without it tokens stay where they are."""
+        """*plan* is the door's part of each shape. *token* gives what the door holds of a bearer token that it verified
+        once; without it tokens stay where they are, and no fields are known."""
         self.token = token
         self._plan = plan
         self._kept: dict[tuple[bytes, ...], Shape[T]] = {}
+        self._known: dict[bytes, Known[T]] = {}
         self._most = most
         self._seen: set[int] = set()
+        self._swept = 0.0
 
     def of(self, names: tuple[bytes, ...]) -> Shape[T]:
         return self._kept.get(names) or shape(names, self._plan)
 
-    def keep(self, shape: Shape[T]) -> None:
-        """Remember *shape*, of a head that was let in: strangers can't fill the table."""
-        if shape.kept or sum(map(len, shape.names)) > self.MOST_NAMES:
+    def known(self, key: bytes) -> Known[T] | None:
+        """What the fields *key*, or such as differ from them in hex digits, are known by."""
+        return self._known.get(key.translate(_DIGITS))
+
+    def keep(self, head: Head[T]) -> None:
+        """Remember *head*, which was let in: strangers can't fill the tables."""
+        if not head.shape.kept:
+            self._keep(head.shape)
+        elif head.key and head.shape.open and len(head.key) <= self.LONGEST_KNOWN:
+            self._know(head)
+
+    def _know(self, head: Head[T]) -> None:
+        key = head.key.translate(_DIGITS)
+        if not self._again(hash(key)):
             return
-        sight = hash(shape.names)
-        if sight not in self._seen:  # what comes but once would only push out what comes again
-            if len(self._seen) >= self.MOST_SEEN:
-                self._seen.clear()
-            self._seen.add(sight)
+        before = self._known.get(key)
+        known = Known(head) if before is None else before.joined(head)
+        if known is None:
+            return
+        if before is None and len(self._known) >= self.MOST_KNOWN:
+            for each in list(self._known)[: self.MOST_KNOWN // 2]:
+                del self._known[each]
+        self._known[key] = known
+
+    def sweep(self, now: float) -> None:
+        """Forget all fields once a minute, *now* being monotonic seconds: what is still said is soon known again."""
+        if now - self._swept > self.SECONDS_KNOWN:
+            self._known.clear()
+            self._swept = now
+
+    def _keep(self, shape: Shape[T]) -> None:
+        if sum(map(len, shape.names)) > self.MOST_NAMES or not self._again(hash(shape.names)):
             return
         if len(self._kept) >= self._most:
             for names in list(self._kept)[: self._most // 2]:
                 self._kept.pop(names).kept = False
         self._kept[shape.names] = shape
         shape.kept = True
+        shape.open = shape.plain and not any(map(_SECRET.search, shape.at.keys() - _NO_SECRET))
+
+    def _again(self, sight: int) -> bool:
+        """Whether there was this *sight* before: what comes but once would only push out what comes again."""
+        if sight in self._seen:
+            return True
+        if len(self._seen) >= self.MOST_SEEN:
+            self._seen.clear()
+        self._seen.add(sight)
+        return False
 
 
-def _abridged(data: bytes, token: Callable[[bytes], object | None] | None) -> tuple[bytes, bytes, object | None]:
-    """A head with its bearer token cut out, that token, and what is remembered of it; or the head as it came.
+_DIGITS = bytes.maketrans(b"123456789abcdefABCDEF", b"0" * 21)
+_SECRET = re.compile(
+    rb"auth|token|cookie|key|secret|session|passw|pwd|credential|signature|jwt|oidc|assertion|dpop|otp"
+)
+_NO_SECRET = frozenset({b"authorization", b"mcp-session-id"})
+"""The token is cut out of the one; the other opens nothing without one (MCP 2025-11-25, Security Best Practices)."""
 
-    The token is most of a head. One that is remembered has been through both gates in this very place, byte by byte,
-    so they needn't walk it again: for the framing it is as good as any other word.
+
+def parse(data: bytes, shapes: Shapes[T], before: Head[T] | None = None) -> Head[T]:
+    """Read one request head, its empty line included. Raise ``BadRequest`` or ``AmbiguousCredentials``.
+
+    *before* is the last head of the same connection: fields that are the same as its, token and all, are known. The
+    request line is read anew, and llhttp sees every head, whatever is known of it.
     """
-    at = data.find(_BEARER)
-    if at < 0:
-        at = data.find(_LOWER_BEARER)
-    if at < 0 or token is None:
-        return data, b"", None
-    begins = at + len(_BEARER)
-    ends = data.find(b"\r\n", begins)
-    cut = data[begins:ends]
-    known = token(cut)
-    return (data, b"", None) if known is None else (data[:begins] + b"remembered" + data[ends:], cut, known)
+    fields_at = data.find(b"\r\n") + 2
+    if before is not None and data[fields_at:] == before.block and before.shape.upgrade < 0:
+        head = _again(data, fields_at, before)
+        if head is not None:
+            head.block, head.cut, head.token = before.block, before.cut, before.token
+            return head
+    if shapes.token is not None:
+        begins = data.find(_BEARER)
+        if begins < 0:
+            begins = data.find(_LOWER_BEARER)
+        if begins > 0:
+            begins += len(_BEARER)
+            ends = data.find(b"\r\n", begins)
+            cut = data[begins:ends]
+            token = shapes.token(cut)
+            if token is not None:
+                return _abridged(data[:begins] + data[ends:], fields_at, shapes, data[fields_at:], cut, token)
+    head = _read(data, shapes)
+    head.block = data[fields_at:]
+    return head
+
+
+def _abridged(data: bytes, fields_at: int, shapes: Shapes[T], block: bytes, cut: bytes, token: object) -> Head[T]:
+    """The head *data*, out of which the bearer token *cut* was taken.
+
+    The token is most of a head. One that was verified has been through both gates in this very place, byte by byte, so
+    they needn't walk it again: for the framing it is as good as none.
+    """
+    key = data[fields_at:]
+    known = shapes.known(key)
+    head = known.of(data, fields_at, key) if known is not None else None
+    if head is None:
+        head = _read(data, shapes)
+        head.key = key
+    head.block, head.cut, head.token = block, cut, token
+    return head
 
 
 _BEARER, _LOWER_BEARER = b"\r\nAuthorization: Bearer ", b"\r\nauthorization: Bearer "
 """How nearly all callers begin the line; other spellings take the longer way to the same end."""
 
 
-def parse(data: bytes, shapes: Shapes[T], before: Head[T] | None = None) -> Head[T]:
-    """Read one request head, its empty line included. Raise ``BadRequest`` or ``AmbiguousCredentials``.
-
-    *before* is the last head of the same connection: one client sends the same fields again and again, and what was
-    found out about them needn't be found out twice. Its request line is read anew, and llhttp sees every head whole.
-    """
-    if before is not None:
-        fields_at = data.find(b"\r\n") + 2
-        if data[fields_at:] == before.block and before.shape.upgrade < 0:
-            return _again(data, fields_at, before) or parse(data, shapes)
-    whole = data
-    data, cut, token = _abridged(data, shapes.token)
+def _read(data: bytes, shapes: Shapes[T]) -> Head[T]:
+    """The head that *data* is, of which nothing is known yet."""
     match = _REQUEST.fullmatch(data)
     if match is None:
         raise BadRequest(_why_not(data))
@@ -298,13 +435,12 @@ def parse(data: bytes, shapes: Shapes[T], before: Head[T] | None = None) -> Head
     gate = _Gate()
     upgraded = gate.opens(data)
     head: Head[T] = Head()
-    head.cut, head.token = cut, token
+    head.cut, head.token, head.key, head.memo = b"", None, b"", {}
+    head.varied = ()
     head.lines = lines = fields.splitlines()
     head.shape = known = shapes.of(tuple([line.partition(b":")[0] for line in lines]))
     if known.fault is not None:
         raise known.fault(known.fault_reason)
-    head.block = whole[match.end(3) + 2 :]
-    head.memo = None
     head.authority = b""
     head.method = method
     head.target = target
@@ -336,14 +472,21 @@ def _again(data: bytes, fields_at: int, before: Head[T]) -> Head[T] | None:
     gate = _Gate()
     if gate.opens(data) or gate.complete is (before.length > 0 or before.chunked):
         return None
-    head: Head[T] = Head()
-    head.block, head.lines, head.memo, head.shape = before.block, before.lines, before.memo, before.shape
-    head.method, head.target, head.minor = method, target, before.minor
+    head = _like(before)
+    head.method, head.target = method, target
     head.path = target.partition(b"?")[0]
-    head.host, head.authority = before.host, b""
+    return head
+
+
+def _like(before: Head[T]) -> Head[T]:
+    """A head with the fields of *before*, and all that follows from them alone."""
+    head: Head[T] = Head()
+    head.lines, head.memo, head.shape, head.minor = before.lines, before.memo, before.shape, before.minor
+    head.varied = before.varied
+    head.host, head.authority, head.key = before.host, b"", b""
     head.length, head.chunked = before.length, before.chunked
     head.keep_alive, head.expects, head.nominated = before.keep_alive, before.expects, before.nominated
-    head.websocket, head.cut, head.token = False, before.cut, None
+    head.websocket = False
     return head
 
 

@@ -147,6 +147,7 @@ class Relay:
             await asyncio.sleep(period)
             self.tick = now = self._loop.time()
             self.idle_at = now + self.timeouts.idle
+            self.door.shapes.sweep(now)
             for connection in self._connections:
                 if connection.idle:
                     connection.before = None

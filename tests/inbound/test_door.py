@@ -598,6 +598,143 @@ def test_what_is_remembered_of_names_is_bounded_and_changes_nothing(door: Restin
     assert len(door.door._verdicts) <= 1024
 
 
+def known(door: Resting, fields: bytes) -> bytes:
+    """A request with *fields*, of which nothing has to be found out any more."""
+    sent = get(fields=TOKEN + fields)
+    for _ in range(5):
+        door.sent(sent)
+    head: Head[Any] = parse(sent.replace(b"@TOKEN@", door.token), door.door.shapes)
+    assert head.cut
+    assert not head.key
+    return sent
+
+
+def test_fields_that_are_known_are_told_with_each_peers_own_address(door: Resting) -> None:
+    sent = known(door, b"X-Peers: all\r\n")
+    peers = [Peer(f"10.0.0.{number % 5}", tls=number % 3 == 0) for number in range(15)] + [
+        Peer(f"10.0.1.{number}", tls=False) for number in range(60)
+    ]
+    for peer in peers:
+        told = dict(door.told(sent, peer))
+        assert told[b"x-forwarded-for"] == peer.address.encode()
+        assert told[b"x-forwarded-proto"] == (b"https" if peer.tls else b"http")
+
+
+def test_ids_that_vary_go_to_the_agent_as_they_came(door: Resting) -> None:
+    fields = b"X-Rate: 100%%b\r\nX-Request-Id: %b-1\r\nAccept: %%s\r\nX-Real-IP: %b\r\nX-Ids: %b\r\n"
+    for number in range(10):
+        one = b"%02x" % (number * 7)
+        told = door.told(get(fields=TOKEN + fields % (one, one, one)))
+        own = [pair for pair in told if pair[0] in (b"x-rate", b"x-request-id", b"accept", b"x-real-ip", b"x-ids")]
+        assert own == [
+            (b"x-rate", b"100%b"),
+            (b"x-request-id", one + b"-1"),
+            (b"accept", b"%s"),
+            (b"x-ids", one),
+        ]
+    known(door, fields % (b"00", b"11", b"22"))
+
+
+def test_a_trace_that_varies_is_continued_each_time(door: Resting) -> None:
+    for number in range(1, 9):
+        trace = b"%032x" % number
+        told = dict(door.told(get(fields=TOKEN + b"traceparent: 00-" + trace + b"-" + SPAN + b"-01\r\n")))
+        assert told[b"traceparent"][3:35] == trace
+
+
+def test_what_a_trusted_proxy_says_is_told_as_it_says_it_however_alike_it_is() -> None:
+    door = asyncio.run(resting(Manners(trusted_proxies=(ip_network("10.0.0.0/8"),))))
+    trusted, other = Peer("10.0.0.1", tls=False), Peer("192.0.2.1", tls=False)
+    for number in range(1, 10):
+        sent = get(fields=TOKEN + b"X-Forwarded-For: 198.51.100.%d\r\nX-Real-IP: 7.7.7.%d\r\n" % (number, number))
+        told = dict(door.told(sent, trusted))
+        assert told[b"x-forwarded-for"] == b"198.51.100.%d, 10.0.0.1" % number
+        assert told[b"x-real-ip"] == b"7.7.7.%d" % number
+        told = dict(door.told(sent, other))
+        assert told[b"x-forwarded-for"] == b"192.0.2.1"
+        assert b"x-real-ip" not in told
+
+
+def test_what_connection_names_is_left_out_of_what_is_known_too(door: Resting) -> None:
+    for number in range(8):
+        sent = get(fields=TOKEN + b"Connection: X-Mine, close\r\nX-Mine: a\r\nX-Id: %d\r\n" % number)
+        told = dict(door.told(sent))
+        assert b"x-mine" not in told
+        assert told[b"x-id"] == b"%d" % number
+
+
+async def test_callers_with_the_same_fields_are_told_apart_by_their_tokens_on_one_connection_and_on_several() -> None:
+    async with front() as served, caller(served.endpoint) as one, caller(served.endpoint) as other:
+        tokens = {subject: served.token(subject) for subject in ("alice", "bob", "carol")}
+        for turn in range(6):
+            for subject, token in tokens.items():
+                for through in (one, other):
+                    sent = get(fields=b"Authorization: Bearer " + token + b"\r\nX-Turn: %d\r\n" % turn)
+                    assert (await through.ask(sent)).status == 200
+                    assert served.agent.seen[-1].values(b"x-identity-subject") == [subject.encode()]
+                    assert served.agent.seen[-1].values(b"x-turn") == [b"%d" % turn]
+        assert served.door.shapes._known
+
+
+async def test_known_fields_open_the_door_to_no_token_that_is_forgotten_or_has_expired() -> None:
+    async with front() as served:
+        for _ in range(5):
+            assert (await ask(served, get())).status == 200
+        assert served.door.shapes._known
+        served.clock.now += 59.9
+        assert (await ask(served, get())).status == 200
+        served.clock.now += 541  # longer than it is remembered, and good for less than another second
+        served.verifier.clear()
+        assert (await ask(served, get(fields=b"Authorization: Bearer @TOKEN@x\r\n"))).status == 401
+        served.clock.now += 100
+        refused = await ask(served, get())
+        assert (refused.status, refused.value(b"sidecar-error")) == (401, b"token_expired")
+
+
+async def test_known_fields_open_the_door_to_no_token_that_was_forgotten_when_its_issuers_keys_changed() -> None:
+    welcome = True
+
+    def prepare(principal: Principal) -> Caller:
+        if not welcome:
+            raise NotPermitted
+        return prepared(principal)
+
+    async with front(prepare=prepare) as served, caller(served.endpoint) as one:
+        for _ in range(5):
+            assert (await ask(served, get())).status == 200
+            assert (await one.ask(served.filled(get()))).status == 200
+        assert served.door.shapes._known
+        welcome = False
+        served.verifier.clear()
+        assert (await ask(served, get())).status == 403
+        assert (await one.ask(served.filled(get()))).status == 403
+
+
+async def test_what_one_door_knows_of_fields_another_doesnt() -> None:
+    async with front() as served:
+        for _ in range(5):
+            assert (await ask(served, get())).status == 200
+        assert served.door.shapes._known
+        served.relay.door = another(served, Manners(forward_authorization=True))
+        assert (await ask(served, get())).status == 200
+        assert served.agent.seen[-1].values(b"authorization") == [b"Bearer " + served.alice]
+
+
+async def test_a_connection_that_ends_with_its_request_ends_where_the_fields_are_known() -> None:
+    async with front() as served:
+        for _ in range(6):
+            async with caller(served.endpoint) as one:
+                answer = await one.ask(served.filled(get(fields=TOKEN + b"Connection: close\r\n")))
+                assert (answer.status, answer.value(b"connection")) == (200, b"close")
+
+
+async def test_a_callers_cookie_is_never_held_with_fields() -> None:
+    async with front() as served:
+        for _ in range(6):
+            assert (await ask(served, get(fields=TOKEN + b"Cookie: session=1\r\n"))).status == 200
+        assert not served.door.shapes._known
+
+
 def test_trailers_lose_the_same_fields(door: Resting) -> None:
     for name in (
         b"authorization",
@@ -677,23 +814,28 @@ async def test_a_token_that_was_known_when_its_connection_came_is_asked_anew_onc
             assert (await second.ask(served.filled(get()))).status == 200
 
 
+def another(served: Front, manners: Manners) -> Door:
+    """As a reload would make it."""
+    return Door(
+        manners=manners,
+        verifier=served.verifier,
+        invocations=served.invocations,
+        journal=served.journal,
+        tracer=Tracer(Ids()),
+        agent=served.door.agent,
+        own=None,
+        clock=served.clock,
+        clock_ns=served.clock.ns,
+        spans=served.spans.append,
+    )
+
+
 async def test_another_door_reads_the_same_head_anew() -> None:
     """A reload may take back what a head's fields were let pass by."""
     async with front(Manners(forward_authorization=True)) as served, caller(served.endpoint) as one:
         for _ in range(2):
             assert (await one.ask(served.filled(get()))).status == 200
-        served.relay.door = Door(
-            manners=Manners(),
-            verifier=served.verifier,
-            invocations=served.invocations,
-            journal=served.journal,
-            tracer=Tracer(Ids()),
-            agent=served.door.agent,
-            own=None,
-            clock=served.clock,
-            clock_ns=served.clock.ns,
-            spans=served.spans.append,
-        )
+        served.relay.door = another(served, Manners())
         assert (await one.ask(served.filled(get()))).status == 200
         assert [len(request.values(b"authorization")) for request in served.agent.seen] == [1, 1, 0]
 

@@ -53,7 +53,7 @@ class PlainDoor:
 
     def _passage(self, head: Head[None]) -> Passage:
         self.admitted.append(head.target)
-        self.shapes.keep(head.shape)
+        self.shapes.keep(head)
         kept = [line for line in head.lines if not self.drops(line.partition(b":")[0].lower())]
         first = b"%b %b HTTP/1.1\r\n" % (head.method, head.target)
         return Counted(self.pool, first + b"".join([line + b"\r\n" for line in kept]), self.ends)

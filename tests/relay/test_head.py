@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sidecar.errors import AmbiguousCredentials, BadRequest, Refusal
-from sidecar.relay.head import Head, Shapes, parse, shape, trailers
+from sidecar.relay.head import Head, Known, Shapes, parse, shape, trailers
 from tests.fuzzing import examples
 
 
@@ -187,7 +187,8 @@ def test_a_table_that_says_otherwise_than_llhttp_lets_nothing_pass() -> None:
     """What is remembered of names, or of the last head, could be wrong: llhttp sees every head all the same."""
     data = get(b"Content-Length: 3")
     kept = shapes()
-    wrong = replace(parse(data, kept).shape, plain=True)
+    wrong = parse(data, kept)
+    wrong.shape = replace(wrong.shape, plain=True)
     kept.keep(wrong)
     kept.keep(wrong)  # at the second sight
     with pytest.raises(BadRequest, match="another body"):
@@ -216,26 +217,26 @@ def test_a_shape_says_where_the_framing_is() -> None:
 
 def test_a_kept_shape_is_used_again_and_an_unkept_one_is_made_again() -> None:
     kept, data = shapes(), get(b"Accept: a")
-    first = parse(data, kept).shape
-    assert parse(data, kept).shape is not first
+    first = parse(data, kept)
+    assert parse(data, kept).shape is not first.shape
     kept.keep(first)
-    assert parse(data, kept).shape is not first  # what comes but once isn't kept
+    assert parse(data, kept).shape is not first.shape  # what comes but once isn't kept
     kept.keep(first)
-    assert parse(data, kept).shape is first
-    assert parse(get(b"accept: a"), kept).shape is not first  # another spelling, another shape
-    kept.keep(parse(data, kept).shape)
+    assert parse(data, kept).shape is first.shape
+    assert parse(get(b"accept: a"), kept).shape is not first.shape  # another spelling, another shape
+    kept.keep(parse(data, kept))
 
 
 def test_the_shapes_that_are_kept_are_bounded_in_number_and_in_size() -> None:
     kept = shapes(most=4)
-    made = [shape((b"Host", b"X-%d" % number), len) for number in range(6)]
+    made = [read(get(b"X-%d: a" % number)) for number in range(6)]
     for each in made * 2:
         kept.keep(each)
-    assert [kept.of(each.names) is each for each in made] == [False, False, True, True, True, True]
-    long = shape((b"Host", b"X" * Shapes.MOST_NAMES), len)
+    assert [kept.of(each.shape.names) is each.shape for each in made] == [False, False, True, True, True, True]
+    long = read(get(b"X" * Shapes.MOST_NAMES + b": a"))
     kept.keep(long)
     kept.keep(long)
-    assert kept.of(long.names) is not long
+    assert kept.of(long.shape.names) is not long.shape
 
 
 def test_thousands_of_fields_of_one_name_are_read_in_linear_time() -> None:
@@ -360,8 +361,8 @@ def test_a_kept_shape_and_a_new_one_give_the_same_head(data: bytes) -> None:
         first = parse(data, kept)
     except Refusal:
         return
-    kept.keep(first.shape)
-    kept.keep(first.shape)
+    kept.keep(first)
+    kept.keep(first)
     second = parse(data, kept)
     assert second.shape is first.shape
     assert _slots(second) == _slots(first) == _slots(read(data))
@@ -388,14 +389,276 @@ def test_the_same_fields_behind_another_request_line_are_read_as_they_are_withou
 
 def test_what_a_door_noted_goes_on_with_the_same_fields_alone() -> None:
     before = read(get(b"Accept: a"))
-    before.memo = note = object()
+    before.memo = note = {"a": 1}
     same, other = get(b"Accept: a").replace(b"GET /", b"HEAD /b", 1), get(b"Accept: b")
     assert parse(same, shapes(), before).memo is note
-    assert parse(other, shapes(), before).memo is None
+    assert parse(other, shapes(), before).memo == {}
 
 
 def _slots(head: Head[int]) -> Mapping[str, object]:
     return {name: getattr(head, name) for name in Head.__slots__}
+
+
+# fields that are known
+
+TOKENS = {b"good": object(), b"also.good": object()}
+BEARER = b"Authorization: Bearer good"
+
+
+def knowing() -> Shapes[int]:
+    return Shapes(len, token=TOKENS.get)
+
+
+def known(table: Shapes[int], *heads: bytes) -> None:
+    """Let *heads* in as often as it takes until they are known."""
+    for data in heads:
+        for _ in range(4):  # its names at the second sight, and they at the second after
+            table.keep(parse(data, table))
+
+
+def is_known(table: Shapes[int], data: bytes) -> bool:
+    """Whether *data* is read by what *table* holds."""
+    host = parse(data, table).host
+    return any(entry._head.host is host for entry in table._known.values())
+
+
+def test_fields_are_known_by_whatever_known_token_and_whatever_they_are_sent_for() -> None:
+    table, data = knowing(), get(b"Accept: a", BEARER, b"X: b")
+    for turn in range(4):
+        assert not is_known(table, data), turn
+        table.keep(parse(data, table))
+    other = get(b"Accept: a", b"Authorization: Bearer also.good", b"X: b", first=b"POST /b?c HTTP/1.1")
+    assert is_known(table, data)
+    assert is_known(table, other)
+    head = parse(other, table)
+    assert (head.cut, head.token) == (b"also.good", TOKENS[b"also.good"])
+    assert (head.method, head.target, head.path) == (b"POST", b"/b?c", b"/b")
+    assert head.block == other[other.index(b"\r\n") + 2 :]
+    assert head.lines == [b"Host: agent", b"Accept: a", b"Authorization: Bearer ", b"X: b"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        get(b"Accept: b", BEARER),
+        get(b"accept: a", BEARER),
+        get(b"Accept:a", BEARER),
+        get(b"Accept: a ", BEARER),
+        get(BEARER, b"Accept: a"),
+        get(b"Accept: a", b"authorization: Bearer good"),
+        get(b"Accept: a", b"Authorization: Bearer  good"),
+        get(b"Accept: a", BEARER, b"X: a"),
+        get(b"Accept: a", BEARER, first=b"GET / HTTP/1.0"),
+        get(b"Accept: a", b"Authorization: Bearer bad"),
+        get(b"Accept: a", b"Authorization: Bearer good "),
+        get(b"Accept: a", b"Authorization: Bearer "),
+    ],
+)
+def test_fields_that_differ_in_one_byte_or_come_with_another_token_are_read_anew(other: bytes) -> None:
+    table = knowing()
+    known(table, get(b"Accept: a", BEARER))
+    assert is_known(table, get(b"Accept: a", BEARER))
+    assert not is_known(table, other)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (BEARER, b"Content-Length: 3"),
+        (BEARER, b"Transfer-Encoding: chunked"),
+        (BEARER, b"Expect: 100-continue"),
+        (BEARER, b"Connection: upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Key: " + b"A" * 22 + b"=="),
+        (BEARER, b"Cookie: a=b"),
+        (BEARER, b"COOKIE: a=b"),
+        (BEARER, b"Proxy-Authorization: Basic YTpi"),
+        (BEARER, b"X-Api-Key: a"),
+        (BEARER, b"X-Access-Token: a"),
+        (BEARER, b"Session-Id: a"),
+        (BEARER, b"X-Long: " + b"a" * Shapes.LONGEST_KNOWN),
+        (b"Authorization:  Bearer good",),
+        (b"Authorization: Basic good",),
+        (b"Authorization: Bearer bad",),
+    ],
+)
+def test_no_body_nor_upgrade_is_known_and_no_secret_is_held(lines: tuple[bytes, ...]) -> None:
+    table, data = knowing(), get(*lines)
+    with suppress(BadRequest):
+        known(table, data)
+        assert not is_known(table, data)
+    assert not table._known
+
+
+def test_nothing_of_the_caller_is_held_with_the_fields() -> None:
+    table = knowing()
+    known(table, get(BEARER, first=b"GET /secret HTTP/1.1"))
+    ((key, entry),) = table._known.items()
+    assert b"good" not in key
+    held = entry._head
+    assert (held.block, held.cut, held.token, held.method, held.target, held.path) == (b"", b"", None, b"", b"", b"")
+    assert not any(b"good" in line for line in held.lines)
+
+
+def test_where_tokens_are_passed_on_none_is_cut_out_and_no_fields_are_known() -> None:
+    table, data = shapes(), get(BEARER)
+    known(table, data)
+    assert not table._known
+    assert parse(data, table).lines[1] == BEARER
+
+
+def test_fields_that_are_known_say_what_the_door_noted_of_them() -> None:
+    table, data = knowing(), get(BEARER, b"X-Id: 0a")
+    known(table, data)
+    parse(data, table).memo["noted"] = 1
+    assert parse(data, table).memo == {"noted": 1}
+    assert parse(data, knowing()).memo == {}
+    other = get(BEARER, b"X-Id: 0b")
+    known(table, other)
+    assert (parse(other, table).memo, parse(other, table).varied) == ({}, (2,))  # it was of the first ones
+
+
+def test_ids_may_differ_and_everything_else_may_not() -> None:
+    table = knowing()
+    first, second = get(b"X-Id: 00-1f", BEARER, b"Deed: a-1"), get(b"X-Id: 00-e9", BEARER, b"Deed: a-1")
+    known(table, first)
+    assert not is_known(table, second)
+    known(table, second)
+    third = get(b"X-Id: ff-3B", BEARER, b"Deed: a-1")
+    assert parse(third, table).lines == [b"Host: agent", b"X-Id: ff-3B", b"Authorization: Bearer ", b"Deed: a-1"]
+    assert parse(third, table).varied == (1,)
+    for data in (first, second, third):
+        assert is_known(table, data)
+    for differing in (
+        get(b"X-Id: ff-3B", BEARER, b"Deed: a-2"),
+        get(b"X-Id: ff-3G", BEARER, b"Deed: a-1"),
+        get(b"X-Id: ff-3B0", BEARER, b"Deed: a-1"),
+        get(b"X-Id: ff_3B", BEARER, b"Deed: a-1"),
+        get(b"X-Id: ff-3B", BEARER, b"Daed: a-1"),
+        get(b"X-Id: ff-3B", BEARER, b"Deeb: a-1"),
+    ):
+        assert not is_known(table, differing)
+
+
+def test_another_name_of_the_same_digits_is_another_field() -> None:
+    table = knowing()
+    known(table, get(b"Fab: 1", BEARER), get(b"Bad: 1", BEARER))
+    assert is_known(table, get(b"Fab: 1", BEARER))
+    assert not is_known(table, get(b"Bad: 1", BEARER))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (b"Host: a1\r\n", b"Host: a2\r\n"),
+        (b"Host: aa\r\nConnection: x-a\r\n", b"Host: aa\r\nConnection: x-b\r\n"),
+        (b"Host: aa\r\nTE: a\r\n", b"Host: aa\r\nTE: b\r\n"),
+    ],
+)
+def test_what_a_head_is_read_for_never_varies(first: bytes, second: bytes) -> None:
+    table = knowing()
+    one, other = (b"GET / HTTP/1.1\r\n" + fields + BEARER + b"\r\n\r\n" for fields in (first, second))
+    known(table, one, other)
+    assert is_known(table, one)
+    assert not is_known(table, other)
+    assert _said(parse(other, table)) == _said(parse(other, knowing()))
+
+
+def test_no_more_lines_vary_than_are_worth_it() -> None:
+    table = knowing()
+    lines = [b"X-%d: 1" % number for number in range(Known.MOST_VARIED + 1)]
+    known(table, get(BEARER, *lines), get(BEARER, *[line[:-1] + b"2" for line in lines]))
+    assert is_known(table, get(BEARER, *lines))
+    assert not is_known(table, get(BEARER, *[line[:-1] + b"2" for line in lines]))
+
+
+def test_the_fields_that_are_known_are_bounded_in_number() -> None:
+    table = knowing()
+    for number in range(Shapes.MOST_KNOWN + 10):
+        known(table, get(BEARER, b"X: " + b"x" * number))
+        assert len(table._known) <= Shapes.MOST_KNOWN
+    assert is_known(table, get(BEARER, b"X: " + b"x" * number))
+
+
+def test_fields_are_known_for_a_minute_at_most() -> None:
+    table, data = knowing(), get(BEARER)
+    table.sweep(1000.0)
+    known(table, data)
+    table.sweep(1060.0)
+    assert is_known(table, data)
+    table.sweep(1060.1)
+    assert not is_known(table, data)
+
+
+def test_llhttp_sees_what_is_known_as_well() -> None:
+    table, data = knowing(), get(BEARER)
+    known(table, data)
+    with pytest.raises(BadRequest, match="llhttp refuses the head"):
+        parse(get(BEARER, first=b"PLAY / HTTP/1.1"), table)
+    ((_, entry),) = table._known.items()
+    entry._head.length = 3
+    assert parse(data, table).length == 0
+
+
+_PART = st.sampled_from([b"a", b"F", b"0", b"9", b"-", b"g", b" ", b":", b"=", b"%", b"%b"])
+_FIELD = st.tuples(
+    st.sampled_from([b"X-Id", b"X-Id", b"Fab", b"Bad", b"traceparent", b"Connection", b"Accept", b"x_a", b"Expect"]),
+    st.lists(_PART, max_size=4).map(b"".join),
+)
+_SENT = st.tuples(
+    st.sampled_from(
+        [b"GET / HTTP/1.1", b"POST /a?b HTTP/1.1", b"GET / HTTP/1.0", b"PLAY / HTTP/1.1", b"GET x HTTP/1.1"]
+    ),
+    st.sampled_from([b"good", b"also.good", b"bad"]),
+    st.lists(_FIELD, max_size=3),
+)
+
+
+@examples(300)
+@given(st.lists(_SENT, min_size=4, max_size=12))
+def test_reading_with_what_is_known_equals_reading_without(
+    sent: list[tuple[bytes, bytes, list[tuple[bytes, bytes]]]],
+) -> None:
+    table = knowing()
+    for first, token, fields in sent + sent:
+        lines = [name + b": " + value for name, value in fields]
+        data = get(*lines, b"Authorization: Bearer " + token, first=first)
+        try:
+            alone = parse(data, knowing())
+        except Refusal as refusal:
+            with pytest.raises(type(refusal)):
+                parse(data, table)
+            continue
+        found = parse(data, table)
+        assert _said(found) == _said(alone)
+        assert _slots(alone)["lines"] == _slots(read(data.replace(alone.cut, b"", 1) if alone.cut else data))["lines"]
+        table.keep(found)
+
+
+@examples(300)
+@given(mutated().map(lambda data: data.replace(b"\r\n", b"\r\n" + BEARER + b"\r\n", 1)), st.data())
+def test_whatever_is_known_other_digits_are_read_as_they_are_without_it(data: bytes, draws: st.DataObject) -> None:
+    """Ids in any place: what comes of them is what would come had nothing been known."""
+    table = knowing()
+    for _ in range(4):
+        changed = bytearray(data)
+        places = [at for at, byte in enumerate(data) if byte in b"0123456789abcdefABCDEF"]
+        for at in draws.draw(st.lists(st.sampled_from(places), max_size=3)):
+            changed[at] = draws.draw(st.sampled_from(b"0a7F"))
+        again = bytes(changed)
+        for _ in range(3):
+            try:
+                alone = parse(again, knowing())
+            except Refusal as refusal:
+                with pytest.raises(type(refusal)):
+                    parse(again, table)
+                break
+            found = parse(again, table)
+            assert _said(found) == _said(alone)
+            table.keep(found)
+
+
+def _said(head: Head[int]) -> Mapping[str, object]:
+    """All that a head says to those who come after."""
+    return {name: value for name, value in _slots(head).items() if name not in ("key", "memo", "varied")}
 
 
 # trailers
