@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from sidecar import __version__
 
 if TYPE_CHECKING:
-    from sidecar.settings import Problem
+    from sidecar.settings import Problem, Settings
+    from sidecar.wire.endpoint import Endpoint
 
 CONFIG = Path("config/sidecar.yaml")
 FAILED, PROBLEMS, INTERRUPTED = 1, 2, 130
@@ -66,6 +67,8 @@ def parser() -> argparse.ArgumentParser:
     add("serve", _serve, "run the sidecar until it is told to stop")
     check = add("check", _check, "show every problem of the configuration, or that there is none", json=True)
     check.add_argument("--strict", action="store_true", help="what this machine lacks of it is a problem, not a note")
+    env = add("env", _env, "print the variables by which the agent finds the sidecar and trusts it")
+    env.add_argument("--format", choices=("shell", "dotenv", "json", "kubernetes"), default="shell", help="for whom")
     add("schema", _schema, "print the configuration's JSON Schema, for editors", config=False)
     demo = add("demo", _demo, "show it working: an issuer, an agent and the sidecar, all on this machine", config=False)
     demo.add_argument("--once", action="store_true", help="exit when the story is told: 0 only if every step held")
@@ -101,6 +104,50 @@ def _check(chosen: argparse.Namespace) -> int:
         print(f"{chosen.config}: nothing is wrong with it")
         _print_lines(_styled(f"note: {note}", _DIM, sys.stdout) for note in read.notes)
     return 0
+
+
+def _env(chosen: argparse.Namespace) -> int:
+    from sidecar import settings
+    from sidecar.agent import environment, files, formats, told
+    from sidecar.ops import client
+
+    read = settings.load(chosen.config, os.environ, strict=False)
+    token = read.agent.token
+    try:
+        known = told.Known(
+            listen=_egress(read),
+            run=read.run.dir,
+            token=token,
+            shared=token not in (None, "off") or "agent.token" in read.lacking,
+            aws=environment.hands_out_aws(read.providers.values()),
+            left=files.token(read.run.dir),
+        )
+        answer = told.told(known, chosen.format)
+    except client.Unanswered as error:
+        _say(f"egress.listen leaves the port open, which only the running sidecar knows: {error}")
+        return FAILED
+    except formats.Unwritable as error:
+        _say(f"{error}: use another format, or a simpler run.dir")
+        return FAILED
+    for note in answer.notes:
+        _say(note)
+    print(answer.text, end="")
+    return 0
+
+
+def _egress(read: "Settings") -> "Endpoint":
+    """Where egress listens: as configured, or as the running sidecar says. Raise ``ops.client.Unanswered``."""
+    from sidecar.wire.endpoint import Tcp
+
+    listen = read.egress.listen
+    if not isinstance(listen, Tcp) or listen.port:
+        return listen
+    from urllib.parse import urlsplit
+
+    from sidecar.ops import client
+
+    where = urlsplit(client.ask(read.state.dir / client.NAME, "GET", "/status")["listeners"]["egress"])
+    return Tcp(str(where.hostname), where.port or 0)
 
 
 def _schema(_chosen: argparse.Namespace) -> int:
@@ -154,8 +201,12 @@ def _asked(chosen: argparse.Namespace, method: str, target: str) -> dict[str, An
     try:
         return client.ask(path, method, target)
     except client.Unanswered as error:
-        print(f"sidecar: {error}", file=sys.stderr)
+        _say(str(error))
         return None
+
+
+def _say(text: str) -> None:
+    print(f"sidecar: {text}", file=sys.stderr)
 
 
 def _show(problems: "Sequence[Problem]", to: TextIO) -> None:

@@ -67,7 +67,7 @@ class TestUsage:
     def test_an_unknown_command_is_answered_with_those_there_are(self, tmp_path: Path) -> None:
         done = sidecar("grants", cwd=tmp_path)
         assert done.returncode == 2
-        for command in ("serve", "check", "schema", "demo", "status", "reload"):
+        for command in ("serve", "env", "check", "schema", "demo", "status", "reload"):
             assert f"'{command}'" in done.stderr
 
     def test_no_command_is_wrong_usage(self, tmp_path: Path) -> None:
@@ -167,6 +167,50 @@ class TestSchema:
             check=False,
         )
         assert (done.stdout, done.stderr) == ("{", "")
+
+
+class TestEnv:
+    """What the variables come to in each format is the agent room's; here is whence they come."""
+
+    GIVEN: Mapping[str, object] = {"agent": {"name": "travel-agent", "url": "http://127.0.0.1:9"}}
+
+    def test_a_running_sidecar_says_where_it_listens_and_leaves_its_handle(self, tmp_path: Path) -> None:
+        with running.serving(self.GIVEN, tmp_path) as house:
+            done = sidecar("env", "--config", str(house.config), "--format", "json", cwd=tmp_path)
+            assert (done.returncode, done.stderr) == (0, "")
+            told = json.loads(done.stdout)
+            assert told["SIDECAR_URL"] == house.listener("egress")
+            run = Path(told["NODE_EXTRA_CA_CERTS"]).parent
+            handle = (run / "token").read_text()
+            assert told["HTTPS_PROXY"] == told["SIDECAR_URL"].replace("http://", f"http://{handle}:x@")
+            assert Path(told["NODE_EXTRA_CA_CERTS"]).read_text() in Path(told["SSL_CERT_FILE"]).read_text()
+
+    def test_where_none_runs_an_open_port_is_not_known(self, folder: Path) -> None:
+        (folder / "open.yaml").write_text(GOOD + f'egress: {{listen: "127.0.0.1:0"}}\nstate: {{dir: {folder}/state}}\n')
+        done = sidecar("env", "--config", "open.yaml", cwd=folder)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "egress.listen leaves the port open" in done.stderr
+
+    def test_the_convention_needs_no_running_sidecar(self, folder: Path) -> None:
+        done = sidecar("env", cwd=folder)
+        assert done.returncode == 0
+        assert "export HTTPS_PROXY=http://127.0.0.1:8181\n" in done.stdout
+        assert "/run/sidecar/token" in done.stderr
+
+    def test_a_handle_that_the_configuration_shares_is_taken_or_named(self, folder: Path) -> None:
+        agent = 'agent: {name: travel-agent, url: "http://127.0.0.1:8000", token: {env: AGENT_TOKEN}}\n'
+        (folder / "shared.yaml").write_text(agent)
+        there = sidecar("env", "--config", "shared.yaml", cwd=folder, env={"AGENT_TOKEN": "a-shared-agent-token"})
+        assert "export https_proxy=http://a-shared-agent-token:x@127.0.0.1:8181\n" in there.stdout
+        manifest = sidecar("env", "--config", "shared.yaml", "--format", "kubernetes", cwd=folder)
+        assert (manifest.returncode, manifest.stderr) == (0, "")
+        assert "http://$(SIDECAR_AGENT_TOKEN):x@127.0.0.1:8181" in manifest.stdout
+
+    def test_what_dotenv_cannot_carry_is_refused(self, folder: Path) -> None:
+        (folder / "odd.yaml").write_text(GOOD + 'run: {dir: "/srv/it\'s"}\n')
+        done = sidecar("env", "--config", "odd.yaml", "--format", "dotenv", cwd=folder)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "use another format, or a simpler run.dir" in done.stderr
 
 
 class TestServe:

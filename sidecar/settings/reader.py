@@ -71,5 +71,6 @@ def _complete(reading: Reading, parts: dict[str, Any]) -> Settings:
         files=tuple(reading.source.files),
         environ=frozenset(reading.source.variables),
         digest=digest(parts, parts["state"].key),
+        lacking=frozenset(reading.lacking),
         notes=(),
     )

@@ -26,6 +26,8 @@ class Reading:
         """The path of every key that stands in the file, and its line."""
         self.problems: list[Problem] = []
         self.notes: list[str] = []
+        self.lacking: set[str] = set()
+        """The paths whose variable or file isn't there."""
         self._doubtful: set[str] = set()
         self._references: list[tuple[At, str, str]] = []
 
@@ -42,6 +44,7 @@ class Reading:
             self.problem(path, line, absent.what, absent.mend)
         else:
             self._doubtful.add(path)
+            self.lacking.add(path)
             self.note(f"{path} {absent.what}")
 
     def found(self, path: str, what: str, mend: str, about: tuple[str, ...] = ()) -> None:

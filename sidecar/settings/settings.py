@@ -193,5 +193,8 @@ class Settings:
     """The names of the variables that were read."""
     digest: str
     """SHA-256 of what is configured, in hex. Secrets go into it by their HMAC under ``state.key``, if given."""
+    lacking: frozenset[str]
+    """The paths whose variable or file this machine lacks: something stands in their place. Empty where it was read
+    strictly."""
     notes: tuple[str, ...]
     """What is to be said of the configuration though nothing is wrong with it."""

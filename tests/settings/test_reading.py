@@ -136,6 +136,7 @@ def test_whatever_is_said_is_said_on_one_line() -> None:
     one.note("a\nb")
     one.problem("a", 1, "x\ny", "z\x1b[2J")
     At(one, "b", 1).misfit(Absent("is /a\nb, which is not there", "Put it there."))
+    assert one.lacking == {"b"}
     assert all(text.isprintable() for text in (*one.notes, one.problems[0].what, one.problems[0].mend))
 
 
