@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 import re
 
 import pytest
@@ -29,6 +30,15 @@ def test_a_handle_is_the_prefix_and_256_bits_in_base64url() -> None:
     assert key == digest(handle)
 
 
+def test_each_of_a_batch_is_256_bits_of_what_was_drawn() -> None:
+    handles = Handles(os.urandom, batch=64)
+    for _ in range(200):
+        handle, key = handles.make()
+        assert re.fullmatch(rb"ih_[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", handle)
+        assert len(base64.urlsafe_b64decode(handle.removeprefix(PREFIX) + b"=")) == 32
+        assert key == digest(handle)
+
+
 @pytest.mark.parametrize("batch", [1, 2, 64])
 def test_no_two_handles_share_a_bit_that_was_drawn(batch: int) -> None:
     random = Random()
@@ -40,4 +50,4 @@ def test_no_two_handles_share_a_bit_that_was_drawn(batch: int) -> None:
 
 def test_what_is_kept_does_not_yield_the_handle() -> None:
     handle, key = Handles(Random()).make()
-    assert key == digest(handle) == hashlib.sha256(handle).digest()
+    assert key == digest(handle) == hashlib.blake2s(handle).digest()
