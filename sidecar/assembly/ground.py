@@ -4,7 +4,8 @@ import asyncio
 import os
 import ssl
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from sidecar.egress.address import Own
 from sidecar.egress.ca import Authority
@@ -15,6 +16,7 @@ from sidecar.invocation.handle import AGENT_PREFIX, Handles
 from sidecar.invocation.invocation import Invocations, Lifetimes
 from sidecar.journal import Collector, Journal, Subjects, Unusable
 from sidecar.keyring.root import KeyUnusable, Root, given, kept
+from sidecar.keyring.signing import LABEL, SEED_BYTES, SigningKey
 from sidecar.secret import Secret
 from sidecar.settings import Settings
 from sidecar.wire.endpoint import Endpoint, Tcp
@@ -39,6 +41,8 @@ class Ground:
     invocations: Invocations
     ids: Ids
     subjects: Subjects
+    environ: Mapping[str, str] = field(repr=False)
+    """The sidecar's own variables."""
     agent: Secret | None
     """The agent's own handle; ``None``: it has none."""
     callers: Callers
@@ -48,6 +52,13 @@ class Ground:
     """By which values of ``Host`` the way out may be called; ``None``: by any."""
     authority: Authority | None = None
     """Our own CA, once there is one."""
+    _signing: SigningKey | None = None
+
+    def signing(self) -> SigningKey:
+        """The key for all that the sidecar asserts, made when it is first needed."""
+        if self._signing is None:
+            self._signing = SigningKey(self.root.derive(LABEL, SEED_BYTES))
+        return self._signing
 
     def listens(self, endpoint: Endpoint) -> None:
         """A listener is open at *endpoint*."""
@@ -72,7 +83,9 @@ class Ground:
         return self.authority.context(host)
 
 
-def opened(settings: Settings, loop: asyncio.AbstractEventLoop, tasks: asyncio.TaskGroup) -> Ground:
+def opened(
+    settings: Settings, environ: Mapping[str, str], loop: asyncio.AbstractEventLoop, tasks: asyncio.TaskGroup
+) -> Ground:
     """Open the state directory and all that is kept in it. Raise ``Unstartable``."""
     root = _root(settings)
     invocations = Invocations(lifetimes(settings), handles=Handles(os.urandom), clock=loop.time)
@@ -86,6 +99,7 @@ def opened(settings: Settings, loop: asyncio.AbstractEventLoop, tasks: asyncio.T
         invocations=invocations,
         ids=Ids(),
         subjects=Subjects(root.derive("audit subjects"), plain=settings.audit.subjects == "plain"),
+        environ=environ,
         agent=agent,
         callers=Callers(invocations, known, settings.agent.concurrency == "one"),
         own=Own(here),

@@ -3,8 +3,8 @@
 import logging
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from sidecar.assembly.ground import Ground
 from sidecar.errors import NotPermitted
@@ -15,7 +15,7 @@ from sidecar.inbound import headers
 from sidecar.inbound.door import Caller, Door, Manners
 from sidecar.inbound.metadata import Resource, metadata_url
 from sidecar.keyring import Keyring, Verifier
-from sidecar.policy.capability import Who
+from sidecar.policy.capability import Who, narrowed
 from sidecar.relay.fetch import fetcher, trust
 from sidecar.relay.own import Own
 from sidecar.relay.pool import Pool, dial_endpoint
@@ -141,12 +141,18 @@ def _signer(settings: Settings, ground: Ground):  # type: ignore[no-untyped-def]
     )
 
 
+def named(settings: Settings) -> Mapping[str, frozenset[str]] | None:
+    """The groups and roles that the agent may be told, where not all."""
+    if settings.inbound.groups == "all":
+        return None
+    return {"groups": settings.named_groups, "roles": settings.named_roles}
+
+
 def _prepare(settings: Settings, ground: Ground) -> Callable[[Principal], Caller]:
     """What is made of each verified token, once: the decision who may call at all, the agent's headers, the event."""
     who: Who = settings.inbound.who
-    named = None
-    if settings.inbound.groups == "named":
-        named = {"groups": settings.named_groups, "roles": settings.named_roles}
+    told = named(settings)
+    claims = frozenset().union(*(capability.who.claims_named() for capability in settings.capabilities.values()))
     signer = _signer(settings, ground) if settings.agent.assertion else None
 
     def prepare(principal: Principal) -> Caller:
@@ -155,9 +161,9 @@ def _prepare(settings: Settings, ground: Ground) -> Callable[[Principal], Caller
             raise NotPermitted(f"inbound.who: {unmet}")
         extra = (f"X-Identity-Assertion: {signer.sign(principal)}",) if signer is not None else ()
         # Callers that linger are held in thousands, and nobody asks for their other claims any more.
-        principal = replace(principal, claims={})
+        principal = narrowed(principal, claims)
         attributes = ground.subjects.of(principal)
-        lines = headers.principal_lines(principal, named, extra)
+        lines = headers.principal_lines(principal, told, extra)
         return Caller(principal, lines, Template(Name.INIT, {**attributes, Attribute.OUTCOME: "admitted"}), attributes)
 
     return prepare

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import NoReturn
 
+from sidecar.api.surroundings import Surroundings as ApiSurroundings
 from sidecar.assembly.ground import Ground
+from sidecar.assembly.house import named
 from sidecar.egress import passing
 from sidecar.egress.address import Network
 from sidecar.egress.destination import Destination
@@ -18,7 +19,7 @@ from sidecar.egress.door import Door, Exit, Manners
 from sidecar.egress.record import Record
 from sidecar.egress.routes import Leg, Routes
 from sidecar.egress.tunnel import Tunnel
-from sidecar.errors import NotPermitted, ProviderTimeout, ProviderUnreachable
+from sidecar.errors import ProviderTimeout, ProviderUnreachable
 from sidecar.events import Attribute, Event, Name, Value
 from sidecar.oauth.credential import Ask, Source
 from sidecar.oauth.provider import Provider
@@ -43,8 +44,9 @@ class Outward:
     routes: Routes
     exits: Mapping[str, Exit]
     sources: Mapping[str, Source]
-    policy: Policy
     record: Record
+    surroundings: ApiSurroundings
+    """What the identity API works with."""
 
     def sweep(self, now: float) -> None:
         for out in self.exits.values():
@@ -67,6 +69,7 @@ def outward(settings: Settings, ground: Ground, api: Pool, before: Outward | Non
     ca_file = settings.tls.ca_file
     tls = cache(lambda: trust(str(ca_file) if ca_file else None))
     policy = Declared(settings.capabilities.values())
+    tracer = Tracer(ground.ids, settings.telemetry.sample)
     record = Record(ground.journal, ground.subjects.of, time.time_ns, lambda: ground.invocations.open_count)
     sources = _sources(settings, ground, tls, before if same_world else None)
     routes = Routes(settings.egress.routes.values())
@@ -86,13 +89,37 @@ def outward(settings: Settings, ground: Ground, api: Pool, before: Outward | Non
         invocations=ground.invocations,
         policy=policy,
         record=record,
-        tracer=Tracer(ground.ids, settings.telemetry.sample),
+        tracer=tracer,
         certificate=ground.certificate,
         past=_past(settings, ground, tls),
         api=api,
         clock=time.time,
     )
-    return Outward(settings, door, routes, exits, sources, policy, record)
+    return Outward(
+        settings, door, routes, exits, sources, record, _surroundings(settings, ground, policy, sources, tracer)
+    )
+
+
+def _surroundings(
+    settings: Settings, ground: Ground, policy: Policy, sources: Mapping[str, Source], tracer: Tracer
+) -> ApiSurroundings:
+    return ApiSurroundings(
+        callers=ground.callers,
+        invocations=ground.invocations,
+        policy=policy,
+        providers=settings.providers,
+        sources=sources,
+        journal=ground.journal,
+        subjects=ground.subjects.of,
+        tracer=tracer,
+        jwks=lambda: ground.signing().jwks(),
+        ca=lambda: ground.authority.pem if ground.authority is not None else b"",
+        clock=time.time,
+        clock_ns=time.time_ns,
+        monotonic=ground.loop.time,
+        named=named(settings),
+        explains=settings.policy.explain == "agent",
+    )
 
 
 def _world(settings: Settings) -> object:
@@ -108,20 +135,23 @@ def _sources(
         clock=time.time,
         random=os.urandom,
         tasks=ground.tasks,
-        signer=_unsigned,
+        signer=ground.signing,
         agent=settings.agent.name,
         public_url=settings.inbound.public_url,
         refreshed=_refreshed(ground),
     )
+
+    def aws(provider: Provider, surroundings: Surroundings) -> Source:
+        from sidecar.aws import Aws
+
+        return Aws(provider, surroundings, ground.environ)
+
+    others = {"aws": aws}
     sources = {}
     for name, provider in settings.providers.items():
         same = before is not None and before.settings.providers.get(name) == provider
-        sources[name] = before.sources[name] if before is not None and same else source(provider, surroundings)
+        sources[name] = before.sources[name] if before is not None and same else source(provider, surroundings, others)
     return sources
-
-
-def _unsigned() -> NoReturn:
-    raise NotPermitted("nothing is signed for providers yet")
 
 
 def _refreshed(ground: Ground) -> Callable[[Provider, Ask, frozenset[str]], None]:

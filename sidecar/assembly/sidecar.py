@@ -69,8 +69,8 @@ class Sidecar:
         self._reloading = asyncio.Lock()
         self._tls: ssl.SSLContext | None = None
         self._draining = False
-        self._run_dir = settings.run.dir
-        self._ground = opened(settings, self._loop, tasks)
+        self._run_dir, self._state_dir = settings.run.dir, settings.state.dir
+        self._ground = opened(settings, environ, self._loop, tasks)
         self._journal = self._ground.journal
         self._house = build(settings, self._ground)
         self._api = Own(self._identity_api, self._loop)
@@ -143,10 +143,10 @@ class Sidecar:
 
     async def _certified(self, settings: Settings, hosts: frozenset[str]) -> Authority:
         """A CA that is good for *hosts*, of which the agent's files say so. Raise ``Unstartable``."""
-        ground, run = self._ground, self._run_dir
+        ground, run, state = self._ground, self._run_dir, self._state_dir
 
         def certify() -> Authority:
-            authority = Authority.opened(settings.state.dir, ground.root, hosts, time.time)
+            authority = Authority.opened(state, ground.root, hosts, time.time)
             if hosts:
                 authority.prepare()
             bundle = files.bundle(authority.pem, settings.tls.ca_file)
@@ -204,9 +204,9 @@ class Sidecar:
         return health.application(unready=self.unready, samples=lambda: report.samples(self))
 
     def _identity_api(self) -> Any:
-        from aiohttp import web
+        from sidecar import api
 
-        return web.Application()
+        return api.application(lambda: self._out.surroundings)
 
     def _control(self) -> Any:
         from sidecar.assembly import report
