@@ -50,7 +50,7 @@ class Callers:
                 raise InvocationAmbiguous("handles of different invocations")
             return several[0]
         if isinstance(default, Invocation):
-            if not self._invocations.lives(default):
+            if not self._invocations.living(default):
                 raise InvocationInvalid("the invocation that this connection belongs to has ended")
             return default
         return AGENT if named else default

@@ -31,7 +31,7 @@ _ANYWHERE = re.compile(rb"(?=(" + _WHOLE + rb"))").finditer
 _EXACTLY = re.compile(_WHOLE).fullmatch
 _CHARACTERS = 46
 _BASIC = re.compile(rb"basic[ \t]+([A-Za-z0-9+/_-]+)", re.IGNORECASE).finditer
-_KEY = re.compile(rb"[ ,]Credential=([^/, ]+)").search
+_KEY = re.compile(rb"[ ,]Credential=([^/, ]+)/").search
 """Signature Version 4 names its key in ``Credential=<key>/<date>/…`` (AWS: "Authenticating requests")."""
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _AUTHORIZATION = frozenset({b"authorization"})

@@ -149,7 +149,7 @@ class Invocations:
         invocation = self._attaching.get(digest(handle))
         return invocation if invocation is not None and invocation.dies > self._clock() else None
 
-    def lives(self, invocation: Invocation) -> bool:
+    def living(self, invocation: Invocation) -> bool:
         """Whether some handle of *invocation* is alive."""
         return invocation.dies_at_last() > self._clock()
 
@@ -157,7 +157,7 @@ class Invocations:
         """The one invocation that is alive, if there is one. Raise ``InvocationAmbiguous`` where there are several."""
         found: Invocation | None = None
         for invocation in self._every():
-            if invocation is not found and self.lives(invocation):
+            if invocation is not found and self.living(invocation):
                 if found is not None:
                     raise InvocationAmbiguous("more than one invocation is open")
                 found = invocation
@@ -168,7 +168,7 @@ class Invocations:
     def hold(self, invocation: Invocation, stream: Stream) -> None:
         """Stop *stream* when *invocation* dies; at once where it is dead already. As often as it is held it has to be
         released."""
-        if not self.lives(invocation):
+        if not self.living(invocation):
             stream.stop()
             return
         if invocation.streams is None:

@@ -5,7 +5,7 @@ Conditions are three-valued (Kleene): a condition on groups that the issuer didn
 and neither does its negation.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from sidecar.identity import claims
@@ -15,6 +15,7 @@ from sidecar.policy.hours import Hours
 Truth = bool | None
 """Whether something holds; ``None``: it cannot be told."""
 
+_MOST_LISTED = 8
 _SETS = ("issuer", "subject", "kind", "tenant", "client", "groups", "roles", "scopes")
 
 
@@ -38,12 +39,24 @@ class Who:
     any_of: tuple["Who", ...] = ()
     all_of: tuple["Who", ...] = ()
     none_of: tuple["Who", ...] = ()
+    _asked: tuple[tuple[str, frozenset[str]], ...] = field(init=False, repr=False, compare=False)
+    """What of the principal's own is asked for: in the midst of a decision nobody has the time to look for it."""
+    _nests: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        asked = tuple((key, named) for key in _SETS if (named := getattr(self, key)) is not None)
+        object.__setattr__(self, "_asked", asked)
+        object.__setattr__(self, "_nests", bool(self._below()))
+
+    def met(self, principal: Principal | None) -> bool:
+        """Whether *principal* meets the condition; ``None``: the agent works for itself."""
+        return self._value(principal) is True
 
     def unmet(self, principal: Principal | None) -> str | None:
         """``None`` if *principal* meets the condition (``None``: the agent works for itself); else what isn't met.
 
-        The text names what the configuration asks for, by key and, but for subjects, by value, and nothing that is the
-        principal's.
+        The text names what the configuration asks for, by key and, but for subjects and emails, by value, and nothing
+        that is the principal's.
         """
         return next(self.all_unmet(principal), None)
 
@@ -51,7 +64,7 @@ class Who:
         """Everything that isn't met, in the same words."""
         for key, says, value in self._parts(principal):
             if not value:
-                yield f"{key}: {'it cannot be told' if value is None else says}"
+                yield f"{key}: {'it cannot be told' if value is None else _said(says)}"
 
     def groups_named(self) -> frozenset[str]:
         """Every group that is named in it, at any depth."""
@@ -68,23 +81,26 @@ class Who:
         return self.any_of + self.all_of + self.none_of
 
     def _value(self, principal: Principal | None) -> Truth:
-        return _all(value for _, _, value in self._parts(principal))
+        unknown = False
+        for _, _, value in self._parts(principal):
+            if value is False:
+                return False
+            unknown = unknown or value is None
+        return None if unknown else True
 
-    def _parts(self, principal: Principal | None) -> Iterator[tuple[str, str, Truth]]:
-        """All that must hold: its key, what is said when it doesn't, and whether it does."""
+    def _parts(self, principal: Principal | None) -> Iterator[tuple[str, str | frozenset[str], Truth]]:
+        """All that must hold: its key, what is said when it doesn't (of a set: none of them), and whether it does."""
         if self.principal:
             yield "principal", "there is none", principal is not None
-        for key in _SETS:
-            named: frozenset[str] | None = getattr(self, key)
-            if named is not None:
-                says = "those named" if key == "subject" else ", ".join(sorted(named))
-                yield key, f"none of {says}", _holds(key, named, principal)
+        for key, named in self._asked:
+            yield key, "none of those named" if key == "subject" else named, _holds(key, named, principal)
         for path, values in self.claims.items():
             truth = None if principal is None else claims.holds(principal.claims, path, values)
-            yield f"claims.{path}", f"none of {', '.join(sorted(values))}", truth
-        yield from self._nested(principal)
+            yield f"claims.{path}", values, truth
+        if self._nests:
+            yield from self._nested(principal)
 
-    def _nested(self, principal: Principal | None) -> Iterator[tuple[str, str, Truth]]:
+    def _nested(self, principal: Principal | None) -> Iterator[tuple[str, str | frozenset[str], Truth]]:
         if self.any_of:
             yield "any", "none holds", _any(who._value(principal) for who in self.any_of)
         for index, who in enumerate(self.all_of):
@@ -100,6 +116,18 @@ def narrowed(principal: Principal, paths: Iterable[str]) -> Principal:
     return replace(principal, claims={path: claims.find(principal.claims, path) for path in paths})
 
 
+def _said(says: str | frozenset[str]) -> str:
+    return says if isinstance(says, str) else f"none of {listed(says)}"
+
+
+def listed(names: Collection[str]) -> str:
+    """*names* for the record: the first few, and none of them where one may be an email address."""
+    if any("@" in name for name in names):
+        return "those named"
+    more = len(names) - _MOST_LISTED
+    return ", ".join(sorted(names)[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
 def _holds(key: str, named: frozenset[str], principal: Principal | None) -> Truth:
     if principal is None:
         return None
@@ -109,18 +137,13 @@ def _holds(key: str, named: frozenset[str], principal: Principal | None) -> Trut
     return value in named if value is None or isinstance(value, str) else not named.isdisjoint(value)
 
 
-def _all(values: Iterable[Truth]) -> Truth:
+def _any(values: Iterable[Truth]) -> Truth:
     unknown = False
     for value in values:
-        if value is False:
-            return False
+        if value is True:
+            return True
         unknown = unknown or value is None
-    return None if unknown else True
-
-
-def _any(values: Iterable[Truth]) -> Truth:
-    value = _all(None if value is None else not value for value in values)
-    return None if value is None else not value
+    return None if unknown else False
 
 
 @dataclass(frozen=True, slots=True)

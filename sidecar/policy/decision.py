@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sidecar.identity.principal import Principal
-from sidecar.policy.capability import Capability
+from sidecar.policy.capability import Capability, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,49 +59,50 @@ class _Rule:
     def __post_init__(self) -> None:
         object.__setattr__(self, "allows", Decision(self.capability.name))
 
-    def concerns(self, access: Access) -> bool:
-        """Whether it speaks of the route, or of the provider, at all."""
-        if access.route is not None:
-            return access.route in self.capability.routes
-        return access.provider is not None and access.provider == self.capability.provider
+    def open_to(self, access: Access) -> bool:
+        """Whether nothing is lacking, but for what depends on the time and on the request."""
+        return self.capability.who.met(access.principal) and next(self._lacks(access), None) is None
 
-    def lacks(self, access: Access) -> Iterator[str]:
-        """What it fails whatever the time, and the request on the route."""
+    def failed(self, access: Access, now: float) -> tuple[str, ...]:
+        """Every condition that it fails, in words."""
+        unmet = [f"who.{unmet}" for unmet in self.capability.who.all_unmet(access.principal)]
+        return (*unmet, *self._lacks(access), *self.lacks_now(access, now))
+
+    def _lacks(self, access: Access) -> Iterator[str]:
+        """What it fails whoever asks, and whenever."""
         capability = self.capability
-        for unmet in capability.who.all_unmet(access.principal):
-            yield f"who.{unmet}"
         if access.route is None:
             if access.provider is None or capability.provider != access.provider:
-                yield f"provider: not {capability.provider or 'any'}"
+                yield _provider(capability)
             if capability.methods is not None or capability.paths is not None:
                 # Whoever has the token itself can call what they like.
                 yield "methods and paths: a token that is handed out cannot be held to them"
         elif access.route not in capability.routes:
-            yield f"routes: none of {_listed(capability.routes)}"
+            yield f"routes: none of {listed(capability.routes)}"
         elif capability.provider not in (None, access.provider):
-            yield f"provider: not {capability.provider}"
+            yield _provider(capability)
         if capability.provider is not None and not access.scopes <= capability.scopes:
-            yield f"scopes: {_listed(access.scopes - capability.scopes)} not among them"
+            yield f"scopes: more than {listed(capability.scopes) or 'none'}"
 
     def lacks_now(self, access: Access, now: float) -> Iterator[str]:
         """What it fails besides."""
         capability = self.capability
         if access.route is not None:
             if capability.methods is not None and access.method not in capability.methods:
-                yield f"methods: none of {_listed(capability.methods)}"
+                yield f"methods: none of {listed(capability.methods)}"
             if capability.paths is not None and not _within(capability.paths, access.path):
-                yield f"paths: none of {_listed(capability.paths)}"
+                yield f"paths: none of {listed(capability.paths)}"
         if capability.hours and not any(hours.hold(now) for hours in capability.hours):
             yield f"hours: none of {', '.join(map(str, capability.hours))}"
+
+
+def _provider(capability: Capability) -> str:
+    return f"provider: not {capability.provider}" if capability.provider is not None else "provider: none is named"
 
 
 def _within(paths: tuple[str, ...], path: str) -> bool:
     """Whether *path* is one of *paths*, or below one that ends with ``/``."""
     return any(path == each or (each.endswith("/") and path.startswith(each)) for each in paths)
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))
 
 
 _Question = tuple[int, str | None, str | None, frozenset[str]]
@@ -111,7 +112,7 @@ _NONE: tuple[_Rule, ...] = ()
 class Declared:
     """A policy of declared capabilities, asked in the order in which they are declared."""
 
-    MOST_REMEMBERED = 4096
+    MOST_REMEMBERED = 2048
 
     def __init__(self, capabilities: Iterable[Capability]) -> None:
         self._rules = tuple(_Rule(capability) for capability in capabilities)
@@ -128,11 +129,11 @@ class Declared:
         return self._denied(access, now)
 
     def _open_to(self, access: Access) -> tuple[_Rule, ...]:
-        """The rules that hold, but for what depends on the time and on the request."""
+        """The rules that allow it, but for what depends on the time and on the request."""
         question = (id(access.principal), access.route, access.provider, access.scopes)
         found = self._remembered.get(question)
         if found is None:
-            rules = tuple(rule for rule in self._concerned(access) if next(rule.lacks(access), None) is None)
+            rules = tuple(rule for rule in self._concerned(access) if rule.open_to(access))
             if len(self._remembered) >= self.MOST_REMEMBERED:
                 for key in list(self._remembered)[: self.MOST_REMEMBERED // 2]:
                     del self._remembered[key]
@@ -148,7 +149,7 @@ class Declared:
         """Of the rules that speak of the route or the provider, or else of all, the one that fails the least."""
         nearest, fewest = Decision(None), 0
         for rule in self._concerned(access) or self._rules:
-            failed = (*rule.lacks(access), *rule.lacks_now(access, now))
+            failed = rule.failed(access, now)
             if not nearest.nearest or len(failed) < fewest:
                 nearest, fewest = Decision(None, rule.capability.name, failed[0]), len(failed)
         return nearest

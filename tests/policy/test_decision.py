@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sidecar.identity.principal import Kind, Principal
 from sidecar.policy.capability import Capability, Who
-from sidecar.policy.decision import Access, Declared, Decision
+from sidecar.policy.decision import Access, Decision, Declared
 
 ALICE = Principal("https://id.example.com", "acme", "alice", "okta", Kind.USER, groups=frozenset({"sales"}))
 BOB = replace(ALICE, subject="bob", groups=frozenset({"guests"}))
