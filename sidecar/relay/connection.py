@@ -337,7 +337,8 @@ class Connection(asyncio.Protocol):
             self.deadline = relay.tick + relay.timeouts.first_byte
         else:
             self.deadline, exchange.idle = relay.tick + times.first_byte, times.idle
-        if exchange.waits:
+        waits = exchange.waits
+        if waits:
             exchange.start()
             if self.exchange is not exchange:
                 return
@@ -346,7 +347,7 @@ class Connection(asyncio.Protocol):
             self._buffer = exchange.from_caller(data)
             if self.exchange is not exchange:
                 return
-        if not exchange.waits:
+        if not waits:  # else it asks for itself, or has
             self.reach(exchange)
 
     def reach(self, exchange: Exchange) -> None:
