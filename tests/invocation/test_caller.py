@@ -14,7 +14,7 @@ from sidecar.errors import InvocationAmbiguous, InvocationInvalid
 from sidecar.invocation.caller import AGENT, Callers
 from sidecar.invocation.invocation import Lifetimes
 from tests.fuzzing import examples
-from tests.invocation.test_invocation import BOB, Scene
+from tests.invocation.scene import BOB, Scene
 from tests.invocation.world import (
     AGENT_HANDLE,
     ATTACHING,

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from sidecar.invocation.handle import PREFIX, Handles, digest
+from sidecar.invocation.handle import AGENT_PREFIX, PREFIX, Handles, agent_handle, digest
 
 
 class Random:
@@ -51,3 +51,9 @@ def test_no_two_handles_share_a_bit_that_was_drawn(batch: int) -> None:
 def test_what_is_kept_does_not_yield_the_handle() -> None:
     handle, key = Handles(Random()).make()
     assert key == digest(handle) == hashlib.blake2s(handle).digest()
+
+
+def test_the_agents_handle_is_its_own_prefix_and_256_bits() -> None:
+    handle = agent_handle(lambda size: bytes(range(size)))
+    assert re.fullmatch(rb"ag_[A-Za-z0-9_-]{43}", handle)
+    assert base64.urlsafe_b64decode(handle.removeprefix(AGENT_PREFIX) + b"=") == bytes(range(32))

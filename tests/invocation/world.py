@@ -8,7 +8,7 @@ from sidecar.errors import InvocationAmbiguous, InvocationInvalid
 from sidecar.invocation.caller import AGENT, Callers
 from sidecar.invocation.carrier import Carried, carried, elsewhere
 from sidecar.invocation.invocation import Lifetimes
-from tests.invocation.test_invocation import BOB, Scene
+from tests.invocation.scene import BOB, Scene
 
 AGENT_HANDLE = b"ag_" + b"Ag9-_" * 8 + b"xyz"
 FILLED = frozenset({b"x-api-key"})
