@@ -1,0 +1,158 @@
+"""The identity API's application: what the agent asks the sidecar itself, on the egress listener.
+
+The door has already turned away browsers, and whoever calls the listener by a strange name.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sidecar.api import aws, body, record
+from sidecar.api.asked import Asked
+from sidecar.api.detach import detach
+from sidecar.api.principal import principal
+from sidecar.api.surroundings import Surroundings
+from sidecar.api.tokens import api_key, token
+from sidecar.errors import BadRequest, Internal, Refusal, RouteUnknown, TooLarge, Unauthenticated
+from sidecar.relay.passage import Notice
+from sidecar.relay.refusal import problem
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+log = logging.getLogger(__name__)
+
+Answer = Mapping[str, Any] | bytes
+"""A JSON document, or a text in PEM."""
+
+
+class MethodUnknown(BadRequest):
+    """405 (RFC 9110, section 15.5.6)."""
+
+    status = 405
+    title = "That call is made by another method."
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    method: str
+    answer: Callable[[Asked], Awaitable[Answer]]
+
+
+async def _jwks(asked: Asked) -> Answer:
+    return await asyncio.to_thread(asked.surroundings.jwks)
+
+
+async def _ca(asked: Asked) -> Answer:
+    return asked.surroundings.ca()
+
+
+CALLS: Mapping[bytes, Call] = {
+    b"/v1/principal": Call("GET", principal),
+    b"/v1/token": Call("POST", token),
+    b"/v1/api-key": Call("POST", api_key),
+    b"/v1/invocation/detach": Call("POST", detach),
+    b"/v1/aws/credentials": Call("GET", aws.credentials),
+    b"/v1/jwks.json": Call("GET", _jwks),
+    b"/v1/ca.pem": Call("GET", _ca),
+}
+"""By path, as it comes: no other spelling of it is meant."""
+
+
+def application(surroundings: Callable[[], Surroundings]) -> "web.Application":
+    """*surroundings* is called for each request: a reload exchanges them."""
+    from aiohttp import web
+
+    async def answer(request: web.Request) -> web.Response:
+        asked = _asked(request, surroundings())
+        try:
+            asked.body = await _body(request)
+            said = await _call(asked).answer(asked)
+        except Refusal as refusal:
+            return _refused(asked, refusal)
+        except Exception:
+            log.exception("a call of the identity API failed")
+            return _refused(asked, Internal())
+        pem = isinstance(said, bytes)
+        return web.Response(
+            body=said if isinstance(said, bytes) else json.dumps(said).encode(),
+            content_type="application/pem-certificate-chain" if pem else "application/json",
+            headers=_headers(asked),
+        )
+
+    app = web.Application(client_max_size=body.MOST)
+    app.router.add_route("*", "/{path:.*}", answer)
+    app.on_response_prepare.append(_plain)
+    return app
+
+
+def _asked(request: "web.Request", surroundings: Surroundings) -> Asked:
+    path, _, query = request.raw_path.partition("?")
+    fields = tuple((name.lower(), value) for name, value in request.raw_headers)
+    said = [value for name, value in fields if name == b"traceparent"]
+    trace = surroundings.tracer.enter(said[0] if len(said) == 1 else None)
+    return Asked(
+        surroundings=surroundings,
+        method=request.method,
+        path=path.encode("utf-8", "surrogateescape"),
+        query=query,
+        fields=fields,
+        body=b"",
+        trace_id=trace.trace_id,
+        span_id=trace.span_id,
+    )
+
+
+async def _body(request: "web.Request") -> bytes:
+    from aiohttp import web
+
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise TooLarge("the body", mend=f"Send at most {body.MOST} bytes.") from error
+    except ConnectionError as error:
+        raise body.BadBody("the body broke off") from error
+
+
+def _call(asked: Asked) -> Call:
+    """Raise ``RouteUnknown`` or ``MethodUnknown``."""
+    call = CALLS.get(asked.path)
+    if call is None:
+        raise RouteUnknown(
+            "no such call of the identity API",
+            mend="Use one of " + ", ".join(path.decode() for path in CALLS) + ", exactly as it is written.",
+        )
+    if call.method != asked.method:
+        raise MethodUnknown("another method", mend=f"Send {call.method}.")
+    return call
+
+
+def _refused(asked: Asked, refusal: Refusal) -> "web.Response":
+    from aiohttp import web
+
+    record.denied(asked, refusal)
+    headers = {**_headers(asked), "Sidecar-Error": refusal.code}
+    if isinstance(refusal, Unauthenticated):  # RFC 6750, section 3
+        said = f' error="{refusal.error}", error_description="{refusal.title}"' if refusal.error else ""
+        headers["WWW-Authenticate"] = "Bearer" + said
+    if isinstance(refusal, MethodUnknown):
+        headers["Allow"] = CALLS[asked.path].method
+    if refusal.retry_after is not None:
+        headers["Retry-After"] = str(refusal.retry_after)
+    return web.Response(
+        body=problem(refusal, Notice(asked.trace_id.decode())),
+        status=refusal.status,
+        content_type="application/problem+json",
+        headers=headers,
+    )
+
+
+def _headers(asked: Asked) -> dict[str, str]:
+    return {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Trace-Id": asked.trace_id.decode()}
+
+
+async def _plain(_request: "web.Request", response: "web.StreamResponse") -> None:
+    response.headers.popall("Server", None)

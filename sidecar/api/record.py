@@ -1,0 +1,70 @@
+"""What is recorded of the identity API: before the answer, or instead of it."""
+
+import logging
+from collections.abc import Iterable
+
+from sidecar.api.asked import Asked
+from sidecar.errors import AuditUnavailable, Refusal, Unauthenticated
+from sidecar.events import Attribute, Event, Name, Value, clean_method, clean_path
+from sidecar.invocation.caller import Agent
+from sidecar.invocation.invocation import Invocation
+
+log = logging.getLogger(__name__)
+
+_FAILURES = 500
+
+
+def principal_read(asked: Asked) -> None:
+    """Raise ``AuditUnavailable``."""
+    _record(asked, Name.PRINCIPAL_READ, {Attribute.OUTCOME: "read"})
+
+
+def vended(asked: Asked, scopes: Iterable[str]) -> None:
+    """A provider's secret is about to be handed out. Raise ``AuditUnavailable``."""
+    said: dict[str, Value] = {Attribute.OUTCOME: "vended", Attribute.SCOPES: tuple(sorted(scopes))}
+    if asked.decision is not None and asked.decision.capability:
+        said[Attribute.CAPABILITY] = asked.decision.capability
+    _record(asked, Name.TOKEN_VENDED, said)
+
+
+def denied(asked: Asked, refusal: Refusal) -> None:
+    """What nobody known has asked for is a stranger's doing, and goes where it can't fill the journal."""
+    said: dict[str, Value] = {
+        Attribute.OUTCOME: "denied" if refusal.status < _FAILURES else "failed",
+        Attribute.ERROR: refusal.code,
+        Attribute.REASON: refusal.reason,
+        Attribute.STATUS: refusal.status,
+    }
+    if asked.scopes:
+        said[Attribute.SCOPES] = tuple(sorted(asked.scopes))
+    if asked.decision is not None and asked.decision.nearest:
+        said[Attribute.CAPABILITY] = asked.decision.nearest
+    if asked.caller is None or isinstance(refusal, Unauthenticated):
+        asked.surroundings.journal.reject(_event(asked, Name.EGRESS_DENIED, said), refusal.code)
+        return
+    try:
+        _record(asked, Name.EGRESS_DENIED, said)
+    except AuditUnavailable as error:
+        log.error("a denial could not be recorded: %s", error.reason)  # noqa: TRY400 - no bug, and it stays a denial
+
+
+def _record(asked: Asked, name: Name, said: dict[str, Value]) -> None:
+    asked.surroundings.journal.record(_event(asked, name, said))
+
+
+def _event(asked: Asked, name: Name, said: dict[str, Value]) -> bytes:
+    attributes = _who(asked)
+    if asked.provider is not None:
+        attributes[Attribute.PROVIDER] = asked.provider.name
+    attributes |= said
+    attributes[Attribute.METHOD] = clean_method(asked.method.encode("latin-1")).decode()
+    attributes[Attribute.PATH] = clean_path(asked.path).decode()
+    clock_ns = asked.surroundings.clock_ns
+    return Event(name, clock_ns(), asked.trace_id.decode(), asked.span_id.decode(), attributes).encode()
+
+
+def _who(asked: Asked) -> dict[str, Value]:
+    caller = asked.caller
+    if isinstance(caller, Invocation):
+        return {**asked.surroundings.subjects(caller.principal), Attribute.INVOCATION_ID: caller.id.decode()}
+    return {Attribute.PRINCIPAL_KIND: "agent"} if isinstance(caller, Agent) else {}

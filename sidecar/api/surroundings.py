@@ -1,0 +1,49 @@
+"""What the identity API needs of the sidecar around it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sidecar.events import Value
+from sidecar.identity.principal import Principal
+from sidecar.invocation.caller import Callers
+from sidecar.invocation.invocation import Invocations
+from sidecar.oauth.credential import Source
+from sidecar.oauth.provider import Provider
+from sidecar.policy.decision import Policy
+from sidecar.wire.trace import Tracer
+
+
+class Journal(Protocol):
+    def record(self, event: bytes) -> None:
+        """Raise ``AuditUnavailable``."""
+
+    def reject(self, event: bytes, code: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Made by ``assembly``, for one configuration: a reload exchanges it."""
+
+    callers: Callers
+    invocations: Invocations
+    policy: Policy
+    providers: Mapping[str, Provider]
+    sources: Mapping[str, Source]
+    journal: Journal
+    subjects: Callable[[Principal], Mapping[str, Value]]
+    """A principal's attributes in events."""
+    tracer: Tracer
+    jwks: Callable[[], Mapping[str, Any]]
+    """The sidecar's public keys. Called in a thread: the first time it takes an import."""
+    ca: Callable[[], bytes]
+    """The certificate of the sidecar's own CA, PEM."""
+    clock: Callable[[], float]
+    """Epoch seconds."""
+    clock_ns: Callable[[], int]
+    monotonic: Callable[[], float]
+    """The clock of the invocations."""
+    named: Mapping[str, frozenset[str]] | None = None
+    """With ``inbound.groups: named``: the ``groups`` and ``roles`` that the configuration names."""
+    explains: bool = False
+    """Tell the agent which capability came nearest (``policy.explain: agent``)."""
