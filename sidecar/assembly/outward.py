@@ -161,7 +161,8 @@ def _refreshed(ground: Ground) -> Callable[[Provider, Ask, frozenset[str]], None
             Attribute.SCOPES: tuple(sorted(scopes)),
             Attribute.OUTCOME: "refreshed",
         }
-        if ask.principal is not None and provider.acts_as == "principal":
+        # At AWS the agent acts for everyone, but in sessions of each principal's own.
+        if ask.principal is not None and (provider.acts_as == "principal" or provider.type == "aws"):
             attributes = {**ground.subjects.of(ask.principal), **attributes}
         if ask.invocation:
             attributes[Attribute.INVOCATION_ID] = ask.invocation.decode()

@@ -81,10 +81,12 @@ def outgoing(head: Head[Any], leg: Leg, target: bytes, lines: list[bytes]) -> Ou
         fields = [line.decode("ascii").partition(":") for line in lines]
     except UnicodeDecodeError as error:
         raise BadRequest("a header that is to be signed isn't ASCII", mend="Send headers in ASCII alone.") from error
+    authorization = head.shape.at.get(b"authorization")
     return Outgoing(
         head.method.decode(),
         leg.destination.scheme,
         leg.destination.authority.decode(),
         target.decode(),
         tuple((name, value.strip(" \t")) for name, _, value in fields),
+        head.value(authorization[0]).decode("latin-1") if authorization is not None else "",
     )
