@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.identity.principal import Kind, Principal
-from sidecar.policy.capability import Capability, Who
+from sidecar.policy.capability import Capability, Who, listed, narrowed
 
 ALICE = Principal(
     issuer_url="https://id.example.com",
@@ -222,6 +222,68 @@ def test_groups_and_roles_are_collected_from_every_depth() -> None:
     )
     assert nested.groups_named() == among("a", "b", "c", "d")
     assert nested.roles_named() == among("r", "s")
+
+
+def test_claims_are_collected_from_every_depth() -> None:
+    def about(*paths: str) -> Who:
+        return who(claims={path: among("x") for path in paths})
+
+    nested = replace(
+        about("a", "b/c"),
+        any_of=(about("d"), who(all_of=(about("e"),))),
+        none_of=(about("f"), who(none_of=(about("a", "g"),))),
+    )
+    assert nested.claims_named() == among("a", "b/c", "d", "e", "f", "g")
+    assert who(groups=among("a")).claims_named() == among()
+
+
+def test_a_principal_is_narrowed_to_the_claims_that_are_named() -> None:
+    claims = {"a": 1, "b": {"c": 2, "d": 3}, "x/y": 4, "x": {"y": 5}, "none": None, "none/e": 6, "email": "a@b.example"}
+    whole = replace(ALICE, claims=claims)
+    narrow = narrowed(whole, among("a", "b/c", "x/y", "none/e", "missing", "a/deeper"))
+    assert narrow.claims == {"a": 1, "b/c": 2, "x/y": 4, "none/e": 6, "missing": None, "a/deeper": None}
+    assert (narrow, narrow.id, narrow.groups) == (whole, whole.id, whole.groups)
+    assert narrowed(whole, ()).claims == {}
+
+
+paths = st.sampled_from(["a", "b", "a/b", "b/a", "a/b/a", "a/a"])
+values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.sampled_from(["x", "y", True, 7]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "b", "a/b"]), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(paths, values, max_size=4), st.dictionaries(paths, st.frozensets(st.sampled_from(["x", "7"]))))
+def test_narrowed_a_principal_meets_the_same_conditions(
+    claims: dict[str, Any], asked: dict[str, frozenset[str]]
+) -> None:
+    whole = replace(ALICE, claims=claims)
+    condition = who(claims=asked)
+    assert condition.unmet(narrowed(whole, condition.claims_named())) == condition.unmet(whole)
+
+
+@settings(deadline=None)
+@given(conditions, principals | st.none())
+def test_a_condition_is_met_where_nothing_of_it_is_unmet(condition: Who, principal: Principal | None) -> None:
+    unmet = [*condition.all_unmet(principal)]
+    assert condition.met(principal) is (unmet == [])
+    assert condition.unmet(principal) == (unmet[0] if unmet else None)
+
+
+def test_everything_that_is_unmet_is_said_in_order() -> None:
+    condition = who(groups=among("x"), issuer=among("okta"), roles=among("y"), all_of=(who(kind=among("service")),))
+    assert [*condition.all_unmet(ALICE)] == ["groups: none of x", "roles: none of y", "all[0].kind: none of service"]
+
+
+def test_names_are_listed_in_order_the_first_few_of_them_and_no_emails() -> None:
+    assert listed(among("b", "a")) == "a, b"
+    assert listed(among()) == ""
+    assert listed([str(number) for number in range(8)]) == "0, 1, 2, 3, 4, 5, 6, 7"
+    assert listed([str(number) for number in range(9)]) == "0, 1, 2, 3, 4, 5, 6, 7 and 1 more"
+    assert listed(among("a", "eng@acme.example")) == "those named"
+    assert who(groups=among("eng@acme.example")).unmet(ALICE) == "groups: none of those named"
 
 
 def test_a_capability_restricts_nothing_unless_it_says_so() -> None:
