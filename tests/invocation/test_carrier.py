@@ -2,9 +2,12 @@
 
 import base64
 
+import opentelemetry.baggage
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import Context
 
 from sidecar.invocation.carrier import Carried, carried, elsewhere
 from sidecar.wire.trace import baggage_key
@@ -234,6 +237,16 @@ def test_what_is_beyond_the_bounds_of_baggage_still_counts_and_does_not_leave() 
     found = read(b"baggage: " + b"a=1," * 100 + b"identity.invocation=" + HANDLE)
     assert found.attaching == (HANDLE,)
     assert found.baggage == b",".join([b"a=1"] * 64)
+
+
+def test_what_an_instrumented_agent_hands_on_is_read() -> None:
+    """OpenTelemetry takes ``baggage`` apart on the way in and writes it anew on the way out."""
+    context = W3CBaggagePropagator().extract({"baggage": f"a=1;p=2,identity.invocation={HANDLE.decode()}"}, Context())
+    sent: dict[str, str] = {}
+    W3CBaggagePropagator().inject(sent, opentelemetry.baggage.set_baggage("b", "ü, =", context))
+    found = read(*(f"{name}: {value}".encode() for name, value in sent.items()))
+    assert found.attaching == (HANDLE,)
+    assert found.baggage == b"a=1%3Bp%3D2,b=%C3%BC%2C+%3D"
 
 
 # elsewhere

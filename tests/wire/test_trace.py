@@ -9,7 +9,7 @@ from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 
-from sidecar.wire.trace import Ids, Parent, Tracer, parse, strip_identity, tracestate
+from sidecar.wire.trace import Ids, Parent, Tracer, baggage_key, parse, strip_identity, tracestate
 from tests.fuzzing import examples
 
 TRACE, SPAN = b"4bf92f3577b34da6a3ce929d0e0e4736", b"00f067aa0ba902b7"
@@ -207,6 +207,26 @@ def test_baggage_is_cut_to_whole_members() -> None:
 
 
 KEYS = st.text("identy.I%2E69e4D +\t\xa0", max_size=30)
+
+
+@pytest.mark.parametrize(
+    ("member", "key"),
+    [
+        (b"a=1", "a"),
+        (b"a", "a"),
+        (b"a;p=1", "a"),
+        (b"a;b=1=2", "a"),
+        (b"=1", ""),
+        (b" Identity.Invocation =1", "identity.invocation"),
+        (b"identity%2Einvocation=1", "identity.invocation"),
+        (b"%2569dentity%252einvocation=1", "identity.invocation"),
+        (b"+identity.invocation=1", "identity.invocation"),
+        (b"a%3Db=1", "a=b"),
+        (b"%zz=1", "%zz"),
+    ],
+)
+def test_the_key_of_a_member_is_read_as_the_most_obliging_would(member: bytes, key: str) -> None:
+    assert baggage_key(member) == key
 
 
 @examples(60)
