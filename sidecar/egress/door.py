@@ -205,9 +205,13 @@ class Door:
         """No route leads there."""
         if not self._manners.tunnels:
             raise DestinationDenied("no route leads there")
-        call.caller, found = self._caller(head, call, _NONE, None)
+        caller, found = self._caller(head, call, _NONE, None)
+        call.caller = caller or self._callers.default()
         if call.caller is None:
             raise ProxyInvocationMissing("no handle, and no route leads there")
+        if isinstance(call.caller, Invocation):
+            call.trace_id = call.caller.trace_id
+        self._record.passed(call, head)
         pool = self._past(destination)
         if head.method == b"CONNECT":
             return BlindWay(pool, b"", call, peer, self._invocations, None)
@@ -232,9 +236,11 @@ class Door:
         out = self._exits[leg.route.name]
         source = out.source
         caller, found = self._caller(head, call, source.fills if source is not None else _NONE, peer.tunnel)
-        call.caller = caller
         if caller is None and not leg.route.unattended:
-            raise _missing(call)
+            caller = self._callers.default()
+            if caller is None:
+                raise _missing(call)
+        call.caller = caller
         invocation = caller if isinstance(caller, Invocation) else None
         if invocation is not None:
             call.trace_id = invocation.trace_id
@@ -332,7 +338,8 @@ class Door:
     def _caller(
         self, head: Head[Plan], call: Call, filled: frozenset[bytes], tunnel: Tunnel | None
     ) -> tuple[Caller, Carried]:
-        """Raise ``HandleAstray``, ``InvocationInvalid``, ``InvocationMismatch`` or ``InvocationAmbiguous``."""
+        """Whose a head with these carriers is. Raise ``HandleAstray``, ``InvocationInvalid``, ``InvocationMismatch`` or
+        ``InvocationAmbiguous``."""
         at, agent = head.shape.at, self._manners.agent
         found = carried(head.lines, at, filled, agent)
         astray = elsewhere(head.lines, found, head.target, agent)
@@ -347,8 +354,6 @@ class Door:
             raise
         if isinstance(owner, Invocation) and caller is not owner:
             raise InvocationMismatch("the tunnel is bound to another invocation")
-        if caller is None:
-            caller = self._callers.default()
         return caller, found
 
     # refusals

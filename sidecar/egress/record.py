@@ -67,7 +67,7 @@ class Record:
         invocation = call.caller if isinstance(call.caller, Invocation) else None
         during = invocation is None and self._open_count() > 0
         self.own_during += during
-        who = invocation.principal.id if invocation is not None else ""
+        who = invocation.principal.id if invocation is not None else str(call.caller)
         key = (who, leg.route.name, capability, during)
         template = self._templates.get(key)
         if template is None:
@@ -85,6 +85,16 @@ class Record:
         )
         self._journal.record(event)
 
+    def passed(self, call: Call, head: Head[Any]) -> None:
+        """A call leaves where no route leads, without a credential. Raise ``AuditUnavailable``."""
+        attributes: dict[str, Value] = {
+            Attribute.OUTCOME: "passed",
+            **self._who(call.caller),
+            Attribute.SERVER: call.host,
+            **_asked(head),
+        }
+        self._journal.record(self._event(Name.CREDENTIAL_ATTACHED, call, attributes))
+
     def denied(self, call: Call | None, refusal: Refusal, head: Head[Any] | None) -> None:
         """A call doesn't leave, or comes to nothing. What nobody known has asked for is a stranger's doing, and goes
         where it can't fill the journal."""
@@ -101,11 +111,8 @@ class Record:
             attributes[Attribute.CAPABILITY] = call.decision.nearest
         attributes[Attribute.STATUS] = refusal.status
         if head is not None:
-            attributes[Attribute.METHOD] = clean_method(head.method).decode()
-            attributes[Attribute.PATH] = clean_path(head.path).decode()
-        event = Event(
-            Name.EGRESS_DENIED, self._clock_ns(), call.trace_id.decode(), call.span_id.decode(), attributes
-        ).encode()
+            attributes |= _asked(head)
+        event = self._event(Name.EGRESS_DENIED, call, attributes)
         if call.caller is None or isinstance(refusal, Unauthenticated):
             self._journal.reject(event, refusal.code)
             return
@@ -113,6 +120,9 @@ class Record:
             self._journal.record(event)
         except AuditUnavailable as error:
             log.error("a denial could not be recorded: %s", error.reason)  # noqa: TRY400 - it is no bug, and it stays a denial
+
+    def _event(self, name: str, call: Call, attributes: Mapping[str, Value]) -> bytes:
+        return Event(name, self._clock_ns(), call.trace_id.decode(), call.span_id.decode(), attributes).encode()
 
     def _template(self, caller: Caller, leg: Leg, capability: str, *, during: bool) -> Template:
         attributes = {
@@ -132,6 +142,13 @@ class Record:
                 said[Attribute.INVOCATION_ID] = caller.id.decode()
             return said
         return {Attribute.PRINCIPAL_KIND: "agent"} if isinstance(caller, Agent) else {}
+
+
+def _asked(head: Head[Any]) -> dict[str, Value]:
+    return {
+        Attribute.METHOD: clean_method(head.method).decode(),
+        Attribute.PATH: clean_path(head.path).decode(),
+    }
 
 
 def _route(leg: Leg) -> dict[str, Value]:
