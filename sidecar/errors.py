@@ -79,6 +79,13 @@ class TokenExpired(Unauthenticated):
     mend = "Get a new access token and send the request again."
 
 
+class TokenSpent(TokenExpired):
+    """It was good for one call, and that has been made."""
+
+    title = "The bearer token has been used already."
+    mend = "Call again by the caller's own sidecar: it makes a new assertion for each call."
+
+
 class TokenNotYetValid(Unauthenticated):
     code = "token_not_yet_valid"
     title = "The bearer token is not valid yet."

@@ -7,7 +7,7 @@ import pytest
 
 from sidecar.identity.idps import IDPS
 from sidecar.oauth.provider import TYPES
-from sidecar.settings import issuers, outward, reference
+from sidecar.settings import issuers, outward, providers, reference
 from sidecar.settings.sections import Section
 from sidecar.settings.shapes import Either
 from sidecar.settings.table import CONFIGURATION
@@ -29,7 +29,7 @@ KEYS = {
     *keys(outward.ROUTE_SECTION, "egress.routes.*."),
     *keys(outward.CAPABILITY_SECTION, "capabilities.*."),
     *(key for section in issuers.TYPES.values() for key in keys(section, "issuers.*.")),
-    *(key for section in outward.PROVIDER_TYPES.values() for key in keys(section, "providers.*.")),
+    *(key for section in providers.PROVIDER_TYPES.values() for key in keys(section, "providers.*.")),
 }
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from sidecar.identity import marks, places
-from sidecar.identity.issuer import ASYMMETRIC, Claims, Issuer, Login, TokenUse
+from sidecar.identity.issuer import ASYMMETRIC, SIDECAR, Claims, Issuer, Login, TokenUse
 from sidecar.identity.places import Complain
 from sidecar.identity.principal import Kind
 
@@ -87,6 +87,10 @@ class Idp:
     """Own key → how to find its value, said where it is missing."""
     check: Callable[[Mapping[str, Any], Common, Complain], None] = places.anywhere
     """Says what is wrong with the own keys together."""
+    algorithms: frozenset[str] | None = None
+    """Those that are accepted where nothing is said; ``None``: the usual ones."""
+    jwks: str | None = None
+    """Template of where the keys are, for issuers without a discovery document."""
 
 
 TEXT, TEXTS, MAPPING = KeyShape.TEXT, KeyShape.TEXTS, KeyShape.MAPPING
@@ -169,6 +173,19 @@ IDPS: Mapping[str, Idp] = {
         kind=marks.generic_kind,
         check=places.oidc,
     ),
+    # Another agent's sidecar signs no tokens of its own users: what it says of others' is read by ``identity.call``.
+    SIDECAR: Idp(
+        required=frozenset({"url", "issuers"}),
+        keys={"url": TEXT, "issuers": TEXTS},
+        urls=("{url}", "{url}/"),
+        claims=Claims(),
+        uses=lambda _claims: marks.NEITHER,
+        kind=marks.generic_kind,
+        hints={"issuers": "Name the issuers here whose users the other agent may act for, e.g.  issuers: [okta]"},
+        check=places.sidecar,
+        algorithms=frozenset({"ES256"}),
+        jwks="{url}/.well-known/identity-sidecar/jwks.json",
+    ),
 }
 
 
@@ -197,6 +214,8 @@ def issuer(name: str, type: str, own: Own, common: Common) -> Issuer:  # noqa: A
 
 
 def _made(name: str, type: str, idp: Idp, values: Mapping[str, Any], common: Common, claims: Claims) -> Issuer:  # noqa: A002
+    if "url" in values:
+        values = {**values, "url": values["url"].rstrip("/")}
     tenants = places.tenants(values)
     forms = {tenant: places.filled(idp.urls, values, tenant) for tenant in tenants}
     urls = tuple(url for form in forms.values() for url in form)
@@ -209,16 +228,17 @@ def _made(name: str, type: str, idp: Idp, values: Mapping[str, Any], common: Com
         tenants={url: tenant for tenant, form in forms.items() for url in form if tenant},
         audiences=frozenset(values.get("audience", ())),
         clients=clients & restricted if clients and restricted else clients | restricted,
-        algorithms=frozenset(common.algorithms or defaults.algorithms),
+        algorithms=frozenset(common.algorithms or idp.algorithms or defaults.algorithms),
         leeway=defaults.leeway if common.leeway is None else common.leeway,
         require=common.require or {},
         kind=common.kind or (Kind.WORKFLOW if urls[0] in places.WORKFLOWS else None),
         token_use=common.token_use or TokenUse.ACCESS,
         claims=claims,
-        jwks_url=common.jwks_url,
-        discovery_url=places.discovery(urls[0], tenants),
+        jwks_url=common.jwks_url or (places.filled((idp.jwks,), values, "")[0] if idp.jwks else None),
+        discovery_url=None if idp.jwks else places.discovery(urls[0], tenants),
         metadata_issuer=places.EVERY_TENANT if len(tenants) > 1 else None,
         login=common.login,
+        trusted_for=tuple(values.get("issuers", ())),
     )
 
 

@@ -1,7 +1,7 @@
 """An identity provider as it is configured: the data by which one validator tells good tokens from bad."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -10,6 +10,10 @@ from sidecar.secret import Secret
 
 ASYMMETRIC = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
 """Every algorithm that may be allowed: never ``none``, never HS*."""
+
+
+SIDECAR = "sidecar"
+"""The type of an issuer that is another agent's sidecar: it speaks for principals of other issuers."""
 
 
 class TokenUse(StrEnum):
@@ -81,6 +85,11 @@ class Issuer:
     metadata_issuer: str | None = None
     """What the discovery document calls itself where that is none of ``urls`` (Entra's template for every tenant)."""
     login: Login | None = None
+    trusted_for: tuple[str, ...] = ()
+    """Of a sidecar: the configured names of the issuers that it may speak for."""
+    speaks_for: Mapping[str, str] = field(default_factory=dict)
+    """Of a sidecar: the canonical URLs of those issuers → their configured names. ``introduced`` fills it in, and with
+    it ``tenants`` (by canonical URL) and ``audiences``."""
 
     def canonical_url(self, iss: str) -> str:
         return self.canonical.get(iss, self.urls[0])
@@ -98,3 +107,21 @@ def by_url(issuers: Iterable[Issuer]) -> dict[str, Issuer]:
         for url in issuer.refused:
             found.setdefault(url, issuer)
     return found
+
+
+def introduced(issuers: Mapping[str, Issuer], agent: str) -> dict[str, Issuer]:
+    """*issuers*, the sidecars among them told whom they may speak for, and that they speak to *agent*."""
+
+    def introduce(issuer: Issuer) -> Issuer:
+        if issuer.type != SIDECAR:
+            return issuer
+        others = [issuers[name] for name in issuer.trusted_for if name in issuers]
+        known = [(other, url) for other in others if other.type != SIDECAR for url in other.urls]
+        return replace(
+            issuer,
+            audiences=frozenset({agent}),
+            speaks_for={other.canonical_url(url): other.name for other, url in known},
+            tenants={other.canonical_url(url): other.tenants[url] for other, url in known if url in other.tenants},
+        )
+
+    return {name: introduce(issuer) for name, issuer in issuers.items()}

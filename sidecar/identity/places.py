@@ -62,7 +62,7 @@ def well_formed(key: str, value: Any, complain: Complain) -> None:
         form, what, mend = _FORMS[key]
         if not form.fullmatch(value):
             complain(key, what, mend)
-    elif key == "issuer":
+    elif key in ("issuer", "url"):
         web(value, key, complain)
     elif key == "tenants" or (key == "tenant" and value != ("organizations",)):
         for tenant in value:
@@ -125,6 +125,12 @@ def oidc(values: Mapping[str, Any], common: Any, complain: Complain) -> None:
     if host.endswith((".okta.com", ".oktapreview.com", ".okta-emea.com")) and "/oauth2/" not in url:
         mend = "create a custom authorization server (or use default), and set  type: okta"
         complain("issuer", "is Okta's org server, whose tokens only Okta can validate", mend)
+
+
+def sidecar(_values: Mapping[str, Any], common: Any, complain: Complain) -> None:
+    for key in ("token_use", "login"):
+        if getattr(common, key) is not None:
+            complain(key, "has no meaning for a sidecar", "leave it out: a sidecar has no users of its own")
 
 
 def anywhere(values: Mapping[str, Any], common: Any, complain: Complain) -> None:

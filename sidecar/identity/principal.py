@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -37,8 +37,16 @@ class Principal:
     scopes: frozenset[str] = frozenset()
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """The verified claims, for rules that name one."""
+    actors: tuple[str, ...] = ()
+    """The agents that act for it, the caller first, where another sidecar speaks for it (RFC 8693, section 4.1)."""
+    via: str | None = None
+    """The configured name of that sidecar; ``None``: it came with its own issuer's token."""
     id: str = field(init=False)
     """The key as one opaque string: ``p_`` and 160 bits of SHA-256 in lower-case base32."""
+
+    def rests_on(self, issuers: Container[str]) -> bool:
+        """Whether one of *issuers*, by configured names, is among those that were believed."""
+        return self.issuer in issuers or (self.via is not None and self.via in issuers)
 
     def __post_init__(self) -> None:
         key = "\0".join((self.issuer_url, self.tenant, self.subject)).encode()

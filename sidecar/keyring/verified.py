@@ -12,9 +12,11 @@ from typing import Generic, TypeVar
 
 from sidecar.errors import SignatureInvalid
 from sidecar.identity import token as jwt
-from sidecar.identity.issuer import Issuer, by_url
+from sidecar.identity.idps import MOST_LEEWAY
+from sidecar.identity.issuer import SIDECAR, Issuer, by_url
 from sidecar.identity.principal import Principal
 from sidecar.keyring.keyring import Keyring
+from sidecar.keyring.once import Once
 
 T = TypeVar("T")
 _SWEPT = 16
@@ -46,13 +48,16 @@ class Verifier(Generic[T]):
         capacity: int = 10_000,
         room: int = 16 << 20,
         remember: float = 60.0,
+        once: Once | None = None,
     ) -> None:
         """*clock* gives epoch seconds; *prepare* may raise a ``Refusal``; *most_token* is bytes, *remember* seconds.
         At most *capacity* tokens are remembered, and of those no more than have *room* bytes together: a principal in
-        hundreds of groups takes five times the bytes of its token, one in few ten times."""
+        hundreds of groups takes five times the bytes of its token, one in few ten times. *once* remembers what other
+        sidecars have asserted, each of which is good for one call: it outlives a reload."""
         self._issuers, self._keyring, self._clock, self._prepare = by_url(issuers), keyring, clock, prepare
         self._most_token, self._capacity, self._remember = most_token, capacity, remember
         self._room = room
+        self._once = Once(clock=clock) if once is None else once
         self._held: dict[bytes, Verified[T]] = {}
         self._size = 0
 
@@ -86,7 +91,11 @@ class Verifier(Generic[T]):
             if key is None:
                 raise SignatureInvalid("the key was withdrawn")
         principal = jwt.verify(parsed, issuer, key, self._clock())
-        return self._keep(token, principal, jwt.expires(parsed))
+        expires = jwt.expires(parsed)
+        if issuer.type == SIDECAR:
+            self._once.take(issuer.name, parsed.claims["jti"], expires + MOST_LEEWAY.total_seconds())
+            return Verified(principal, expires, self._prepare(principal), len(token), until=0.0)
+        return self._keep(token, principal, expires)
 
     def forget(self, issuer: Issuer) -> None:
         for digest in [digest for digest, held in self._held.items() if held.principal.issuer == issuer.name]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from sidecar.identity.issuer import SIDECAR
 from sidecar.settings import addresses
 from sidecar.settings.finding import Finding
 from sidecar.settings.settings import Limits, Settings
@@ -17,6 +18,20 @@ def issuers(settings: Settings) -> Iterator[Finding]:
             mend = "Keep one of the two; several audiences, clients or tenants go in lists."
             yield Finding(f"issuers.{name}", f"accepts the same iss as {other}", mend, (other,))
         seen |= dict.fromkeys(issuer.urls, name)
+
+
+def sidecars(settings: Settings) -> Iterator[Finding]:
+    """Who speaks for others speaks for issuers, and who calls others has an address by which they know it."""
+    for name, issuer in settings.issuers.items():
+        for index, other in enumerate(issuer.trusted_for):
+            if other in settings.issuers and settings.issuers[other].type == SIDECAR:
+                mend = "Name the issuers whose users come through it, wherever they were first let in."
+                path = f"issuers.{name}.issuers[{index}]"
+                yield Finding(path, f"names {other}, which is a sidecar and has no users", mend, (f"issuers.{other}",))
+    for name, provider in settings.providers.items():
+        if provider.type == "agent" and settings.inbound.public_url is None:
+            mend = "Set  inbound.public_url: the next agent's sidecar finds this one's keys there."
+            yield Finding(f"providers.{name}.type", "is agent, and this one has no public URL", mend, ("inbound",))
 
 
 def consent(settings: Settings) -> Iterator[Finding]:
@@ -71,4 +86,4 @@ def folders(settings: Settings) -> Iterator[Finding]:
         yield Finding("run.dir", "overlaps with state.dir", mend, ("state.dir",))
 
 
-CHECKS = (issuers, consent, sandbox, limits, times, folders)
+CHECKS = (issuers, sidecars, consent, sandbox, limits, times, folders)

@@ -8,7 +8,7 @@ from sidecar.identity.issuer import ASYMMETRIC, Issuer, Login, TokenUse
 from sidecar.identity.principal import Kind
 from sidecar.settings.problem import Misfit, Misfits
 from sidecar.settings.reading import At
-from sidecar.settings.sections import REQUIRED, SKIP, Key, List, Named, OneOrMore, Section, Typed
+from sidecar.settings.sections import REQUIRED, Key, List, Named, OneOrMore, Section, Typed
 from sidecar.settings.shapes import Shape, Word
 from sidecar.settings.who import CLAIM, ClaimValue
 from sidecar.settings.words import HTTPS, HTTPS_QUERY, IDENTIFIER, ISSUER, NAME, SECRET, SPAN, TEXT
@@ -67,6 +67,12 @@ SAYS: Mapping[str, str] = {
 }
 
 
+_NAMED: Mapping[str, Shape] = {
+    "issuer": HTTPS,
+    "url": HTTPS,
+    "issuers": List(ISSUER, "a list of issuers", least=1),
+}
+"""Own keys that have a shape of their own."""
 _SHAPES: Mapping[KeyShape, Shape] = {
     KeyShape.TEXT: TEXT,
     KeyShape.TEXTS: OneOrMore(TEXT, tuple),
@@ -81,7 +87,7 @@ class IssuerSection(Section):
         idp = IDPS[type]
         own = {
             name: Key(
-                _SHAPES[shape] if name != "issuer" else HTTPS,
+                _NAMED.get(name, _SHAPES[shape]),
                 REQUIRED if name in idp.required else idp.defaults.get(name),
                 SAYS[name],
             )
@@ -110,20 +116,5 @@ def _misfit(problem: IssuerProblem) -> Misfit:
     return Misfit(problem.what, problem.mend[:1].upper() + problem.mend[1:], problem.key or "")
 
 
-def _unmade(**_values: Any) -> Any:
-    """An issuer that nothing is made of yet."""
-    return SKIP
-
-
-TYPES: Mapping[str, Section] = {name: IssuerSection(name) for name in IDPS} | {
-    "sidecar": Section(
-        _unmade,
-        {
-            "type": Key(Word("sidecar"), REQUIRED, "Which it is.", now=False),
-            "url": Key(HTTPS, REQUIRED, SAYS["url"]),
-            "issuers": Key(List(ISSUER, "a list of issuers", least=1), REQUIRED, SAYS["issuers"]),
-            **COMMON,
-        },
-    )
-}
+TYPES: Mapping[str, Section] = {name: IssuerSection(name) for name in IDPS}
 ISSUERS = Named(Typed(TYPES, "a table with a type and its keys"), "a table of issuers", NAME)

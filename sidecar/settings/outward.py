@@ -1,22 +1,18 @@
-"""What an agent may reach, and with what: ``providers``, ``egress.routes`` and ``capabilities``."""
+"""What an agent may reach, and who may have it: ``egress.routes`` and ``capabilities``."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from sidecar.egress.route import Route
-from sidecar.oauth.provider import TYPES, Provider
 from sidecar.policy.capability import Capability
 from sidecar.policy.hours import EXAMPLE, FORM, Hours, Unreadable
 from sidecar.settings.problem import Misfit, Misfits
 from sidecar.settings.reading import At
-from sidecar.settings.sections import REQUIRED, Key, List, Named, OneOrMore, Section, Typed
-from sidecar.settings.shapes import Either, Flag, Text, Word
+from sidecar.settings.sections import REQUIRED, Key, List, Named, OneOrMore, Section
+from sidecar.settings.shapes import Either, Flag, Text
 from sidecar.settings.who import ClaimValue, WhoShape
 from sidecar.settings.words import (
-    HEADER,
-    HOST,
-    HTTPS,
     IDENTIFIER,
     METHOD,
     NAME,
@@ -25,7 +21,6 @@ from sidecar.settings.words import (
     POSITIVE,
     PROVIDER,
     ROUTE,
-    SECRET,
     SENTENCES,
     TEXT,
     WEB,
@@ -34,129 +29,6 @@ from sidecar.settings.words import (
 METHODS = OneOrMore(METHOD)
 PATHS = List(PATH, "a list of paths", least=1)
 SCOPES = List(IDENTIFIER, "a list of scopes")
-
-PROVIDER_KEYS: Mapping[str, Key] = {
-    "client_id": Key(IDENTIFIER, None, "The client's id at the provider."),
-    "client_secret": Key(SECRET, None, "The client's secret."),
-    "client_auth": Key(Word("basic", "post", "private_key_jwt"), "basic", "How the client proves itself."),
-    "grant": Key(Word("authorization_code", "client_credentials"), "authorization_code", "How tokens are got."),
-    "discovery": Key(HTTPS, None, "The authorization server's issuer URL, where its endpoints are learned (RFC 8414)."),
-    "authorize_url": Key(HTTPS, None, "The authorization endpoint."),
-    "token_url": Key(HTTPS, None, "The token endpoint."),
-    "revoke_url": Key(HTTPS, None, "The revocation endpoint."),
-    "url": Key(HTTPS, None, "Where the sandbox is.", shown="the demo's own"),
-    "domain": Key(HOST, None, "The host name of an installation of one's own."),
-    "tenant": Key(IDENTIFIER, None, "The Entra tenant that users sign in at."),
-    "key": Key(SECRET, None, "The API key."),
-    "header": Key(HEADER, None, "The header that it fills.", shown="`Authorization`"),
-    "query": Key(IDENTIFIER, None, "The query parameter that it fills instead."),
-    "basic": Key(
-        Either(Flag(), TEXT),
-        False,
-        "Basic authentication: `true`: the key is the user name; a text is the user name, the key its password.",
-    ),
-    "prefix": Key(TEXT, None, "What stands before the key in the header, such as `Token `."),
-    "token": Key(SECRET, None, "The bearer token."),
-    "role_arn": Key(
-        Text(
-            "the ARN of a role",
-            "arn:aws:iam::123456789012:role/name",
-            pattern=r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}",
-        ),
-        None,
-        "The role that is assumed.",
-    ),
-    "source": Key(Word("web_identity", "assume_role", "ambient"), None, "Where the credentials come from."),
-    "region": Key(
-        Text("an AWS region", "eu-central-1", pattern="[a-z]{2}(-[a-z]+)+-[0-9]"), None, "What requests are signed for."
-    ),
-    "service": Key(
-        Text("the signing name of an AWS service", "s3", pattern="[a-z0-9-]{1,64}"),
-        None,
-        "What requests are signed for.",
-    ),
-    "session_tags": Key(Flag(), False, "Whether sessions carry the principal as tags."),
-    "audience": Key(IDENTIFIER, None, "Whom tokens are for; of `agent`: the next agent's name."),
-    "resource": Key(HTTPS, None, "The resource that tokens are for (RFC 8707)."),
-    "standard": Key(Word("rfc8693", "entra_obo", "rfc7523", "id_jag"), None, "How tokens are exchanged."),
-}
-"""Every key that some type of provider has; ``oauth.provider.TYPES`` says which has which."""
-
-
-PROVIDER_COMMON: Mapping[str, Key] = {
-    "acts_as": Key(
-        Word("principal", "agent"),
-        None,
-        "Whose credential it is: each principal's own, or the agent's.",
-        shown="`principal`; of `api_key`, `bearer`, `aws` and with `client_credentials`: `agent`",
-    ),
-    "hand_out": Key(
-        Flag(), False, "Whether the agent may have the credential itself, not only have it attached to its calls."
-    ),
-}
-"""What goes with every type."""
-
-
-class ProviderSection(Section):
-    """One type's keys."""
-
-    def __init__(self, type: str) -> None:  # noqa: A002 - the configuration's word
-        spec = TYPES[type]
-        keys = {"type": Key(Word(type), REQUIRED, "Which it is.")}
-        for name, key in PROVIDER_KEYS.items():
-            if name in spec.required:
-                keys[name] = key._replace(default=REQUIRED)
-            elif name in spec.allowed:
-                keys[name] = key
-        super().__init__(_provider, {**keys, **PROVIDER_COMMON}, named=True)
-
-
-def _provider(**given: Any) -> Provider:
-    if given["acts_as"] is None:
-        own = given.get("grant") == "client_credentials"
-        given["acts_as"] = "agent" if own else TYPES[given["type"]].acts_as
-    provider = Provider(**given)
-    if wrong := tuple(_apart(provider)):
-        raise Misfits(wrong)
-    return provider
-
-
-def _apart(provider: Provider) -> Iterator[Misfit]:
-    """What doesn't go together."""
-    if provider.type == "oauth2":
-        yield from _oauth2(provider)
-    if provider.type == "api_key":
-        yield from _api_key(provider)
-    if provider.type == "aws" and provider.source != "ambient" and provider.role_arn is None:
-        yield Misfit("is missing", "Set  role_arn: arn:aws:iam::…, or  source: ambient", "role_arn", ("source",))
-    if provider.acts_as == "principal" and TYPES[provider.type].acts_as == "agent":
-        yield Misfit("is principal, but the credential is the same for all", "Remove it: it is agent.", "acts_as")
-
-
-def _oauth2(provider: Provider) -> Iterator[Misfit]:
-    user = provider.grant == "authorization_code"
-    if not provider.discovery and not (provider.token_url and (provider.authorize_url or not user)):
-        mend = f"Set  discovery, or  {'authorize_url and token_url' if user else 'token_url'}."
-        yield Misfit("doesn't say where the authorization server is", mend)
-    if provider.client_secret is None and provider.client_auth != "private_key_jwt":
-        mend = "Set  client_secret: {env: NAME}, or  client_auth: private_key_jwt"
-        yield Misfit("is missing", mend, "client_secret", ("client_auth",))
-    if not user and provider.acts_as == "principal":
-        yield Misfit(
-            "is principal, but client credentials are the agent's", "Remove it: it is agent.", "acts_as", ("grant",)
-        )
-
-
-def _api_key(provider: Provider) -> Iterator[Misfit]:
-    places = [name for name in ("header", "query", "basic") if getattr(provider, name)]
-    if len(places) > 1:
-        yield Misfit(f"fills {' and '.join(places)}", "Keep one of header, query and basic.")
-    elif provider.prefix and places not in ([], ["header"]):
-        yield Misfit("stands before a header's value alone", "Remove it.", "prefix", ("basic", "query"))
-
-
-PROVIDER_TYPES: Mapping[str, Section] = {name: ProviderSection(name) for name in TYPES}
-PROVIDERS = Named(Typed(PROVIDER_TYPES, "a table with a type and its keys"), "a table of providers", NAME)
 
 _TIMES = {
     "head": "Until the agent's request head is complete.",

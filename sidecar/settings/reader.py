@@ -5,6 +5,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
+from sidecar.identity.issuer import introduced
 from sidecar.policy.capability import Who
 from sidecar.settings import checks, sockets, ways
 from sidecar.settings.digest import digest
@@ -61,6 +62,7 @@ def _development(root: Node) -> bool:
 
 
 def _complete(reading: Reading, parts: dict[str, Any]) -> Settings:
+    parts = {**parts, "issuers": MappingProxyType(introduced(parts["issuers"], parts["agent"].name))}
     whos: list[Who] = [
         part.who for part in (parts["inbound"], parts["admin"], *parts["capabilities"].values()) if part is not None
     ]

@@ -6,7 +6,7 @@
 import sys
 from collections.abc import Iterator, Mapping
 
-from sidecar.settings import issuers, outward
+from sidecar.settings import issuers, outward, providers
 from sidecar.settings.issuers import COMMON
 from sidecar.settings.sections import REQUIRED, Key, Section
 from sidecar.settings.shapes import Either, Off, Shape, Word, written
@@ -48,7 +48,7 @@ one keeps the old one running, and says why. Listeners, `state`, `run` and `vaul
 ## The keys
 """
 _COLUMNS = "\n| key | value | default | meaning |\n|---|---|---|---|\n"
-_EVERYWHERE = {"type", *COMMON, *outward.PROVIDER_COMMON}
+_EVERYWHERE = {"type", *COMMON, *providers.PROVIDER_COMMON}
 _WHO = """
 ## Who
 
@@ -72,16 +72,16 @@ def _parts() -> Iterator[str]:
     yield "\n## Issuers\n\nEach has a name of your own, which conditions use and `X-Identity-Issuer` holds. All take:\n"
     yield from (_COLUMNS, *_rows("issuers.*.", {"type": Key(Word(*issuers.TYPES), REQUIRED, "Which it is."), **COMMON}))
     yield from _types("issuers.*.", issuers.TYPES)
-    yield "\n## Providers ○\n\nEach has a name of your own, which routes and capabilities use. All take:\n"
+    yield "\n## Providers\n\nEach has a name of your own, which routes and capabilities use. All take:\n"
     yield from (
         _COLUMNS,
-        *_rows("providers.*.", {"type": Key(Word(*outward.PROVIDER_TYPES), REQUIRED, "Which it is.")}),
+        *_rows("providers.*.", {"type": Key(Word(*providers.PROVIDER_TYPES), REQUIRED, "Which it is.")}),
     )
-    yield from _rows("providers.*.", outward.PROVIDER_COMMON)
-    yield from _types("providers.*.", outward.PROVIDER_TYPES)
-    yield "\n## Routes ○\n\nEach has a name of your own, under which the agent reaches it: `/to/<name>/…`.\n"
+    yield from _rows("providers.*.", providers.PROVIDER_COMMON)
+    yield from _types("providers.*.", providers.PROVIDER_TYPES)
+    yield "\n## Routes\n\nEach has a name of your own, under which the agent reaches it: `/to/<name>/…`.\n"
     yield from (_COLUMNS, *_rows("egress.routes.*.", outward.ROUTE_SECTION.keys))
-    yield "\n## Capabilities ○\n\nEach has a name of your own. Nothing declared, nothing allowed outward.\n"
+    yield "\n## Capabilities\n\nEach has a name of your own. Nothing declared, nothing allowed outward.\n"
     yield from (_COLUMNS, *_rows("capabilities.*.", outward.CAPABILITY_SECTION.keys))
     yield from (_WHO, *_conditions())
 

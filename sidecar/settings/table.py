@@ -7,7 +7,8 @@ from typing import Any
 
 from sidecar.settings.doors import AGENT, EGRESS, INBOUND, INVOCATION
 from sidecar.settings.issuers import ISSUERS
-from sidecar.settings.outward import CAPABILITIES, PROVIDERS
+from sidecar.settings.outward import CAPABILITIES
+from sidecar.settings.providers import PROVIDERS
 from sidecar.settings.sections import REQUIRED, Key, List, Named, Section, later
 from sidecar.settings.settings import (
     Admin,
@@ -94,7 +95,7 @@ CONFIGURATION = Section(
             "The agent to the world.",
         ),
         "issuers": Key(ISSUERS, {}, "Whose tokens are accepted, by name."),
-        "providers": Key(PROVIDERS, {}, "Where outbound credentials come from, by name.", now=False),
+        "providers": Key(PROVIDERS, {}, "Where outbound credentials come from, by name."),
         "capabilities": Key(CAPABILITIES, {}, "Who may do what outward, by name."),
         "jwks": Key(
             Section(

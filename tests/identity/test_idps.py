@@ -69,7 +69,7 @@ def test_a_sample_token_becomes_its_principal(name: str, signing: Signer) -> Non
 
 
 def test_every_type_of_issuer_has_a_sample() -> None:
-    assert {sample["type"] for sample in SAMPLES.values()} == set(IDPS)
+    assert {sample["type"] for sample in SAMPLES.values()} == set(IDPS) - {"sidecar"}  # test_call.py's
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -300,3 +300,30 @@ def test_okta_behind_a_domain_of_ones_own_is_configured_as_okta() -> None:
 def test_a_generic_issuer_on_okta_with_an_authorization_server_is_well_formed() -> None:
     own: Mapping[str, Any] = {"issuer": "https://acme.okta.com/oauth2/default", "audience": ("travel",)}
     assert issuer("mine", "oidc", own, Common()).urls == ("https://acme.okta.com/oauth2/default",)
+
+
+@pytest.mark.parametrize(
+    ("own", "common", "key", "what"),
+    [
+        ({"issuers": ("okta",)}, {}, "url", "is missing"),
+        ({"url": "https://planner.example.com"}, {}, "issuers", "is missing"),
+        ({"url": "https://planner.example.com", "issuers": ()}, {}, "issuers", "is empty"),
+        ({"url": "http://planner.example.com", "issuers": ("okta",)}, {}, "url", "is not https"),
+        ({"url": "planner", "issuers": ("okta",)}, {}, "url", "is not an absolute URL"),
+        (
+            {"url": "https://planner.example.com", "issuers": ("okta",)},
+            {"token_use": TokenUse.ID},
+            "token_use",
+            "has no meaning for a sidecar",
+        ),
+        (
+            {"url": "https://planner.example.com", "issuers": ("okta",)},
+            {"login": Login("app")},
+            "login",
+            "has no meaning for a sidecar",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_sidecar_is_said(own: dict[str, Any], common: dict[str, Any], key: str, what: str) -> None:
+    (problem,) = said("sidecar", own, Common(**common))
+    assert (problem.key, problem.what) == (key, what)

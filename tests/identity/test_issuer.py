@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sidecar.identity.idps import Common, issuer
-from sidecar.identity.issuer import ASYMMETRIC, Claims, Issuer, Login, by_url
+from sidecar.identity.issuer import ASYMMETRIC, SIDECAR, Claims, Issuer, Login, by_url, introduced
 from sidecar.secret import Secret
 
 OKTA = issuer("okta", "okta", {"domain": "acme.okta.com", "audience": ("a",)}, Common())
@@ -48,3 +48,25 @@ def test_no_symmetric_algorithm_can_be_allowed() -> None:
 def test_an_issuer_prints_no_secret() -> None:
     one = Issuer("one", "oidc", ("https://a",), login=Login("app", Secret("hunter2")), claims=Claims())
     assert "hunter2" not in repr(one)
+
+
+def test_a_sidecar_is_told_by_which_urls_it_may_speak_for_whom() -> None:
+    tenants = tuple(f"4f2d0000-0000-4000-8000-00000000000{letter}" for letter in "ab")
+    staff = issuer("staff", "entra", {"tenant": tenants, "audience": ("a",)}, Common())
+    own: dict[str, Any] = {"url": "https://planner.example.com/", "issuers": ("okta", "staff", "planner", "nobody")}
+    planner = issuer("planner", "sidecar", own, Common())
+    found = introduced({"planner": planner, "okta": OKTA, "staff": staff}, "travel")
+    assert (found["okta"], found["staff"]) == (OKTA, staff)
+    urls = [f"https://login.microsoftonline.com/{tenant}/v2.0" for tenant in tenants]
+    assert found["planner"].speaks_for == {OKTA.urls[0]: "okta", urls[0]: "staff", urls[1]: "staff"}
+    assert found["planner"].tenants == dict(zip(urls, tenants, strict=True))
+    assert found["planner"].audiences == {"travel"}
+
+
+def test_a_sidecar_signs_with_one_algorithm_and_publishes_its_key_itself() -> None:
+    one = issuer("planner", SIDECAR, {"url": "https://planner.example.com/base/", "issuers": ("okta",)}, Common())
+    assert one.urls == ("https://planner.example.com/base", "https://planner.example.com/base/")
+    assert one.jwks_url == "https://planner.example.com/base/.well-known/identity-sidecar/jwks.json"
+    assert one.discovery_url is None
+    assert one.algorithms == {"ES256"}
+    assert not one.speaks_for

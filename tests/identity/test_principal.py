@@ -55,3 +55,19 @@ def test_claims_are_kept_and_not_printed() -> None:
     one = principal(claims={"pin": "1234"})
     assert one.claims["pin"] == "1234"
     assert "1234" not in repr(one)
+
+
+def test_it_rests_on_its_issuer_and_on_the_sidecar_that_speaks_for_it() -> None:
+    assert principal().rests_on({"a", "b"})
+    assert not principal().rests_on({"b"})
+    spoken = principal(actors=("planner",), via="planner")
+    assert spoken.rests_on({"a"})
+    assert spoken.rests_on({"planner"})
+    assert not spoken.rests_on({"writer"})
+
+
+def test_who_is_spoken_for_is_the_same_and_not_the_same() -> None:
+    """The key is the user's; what is remembered of the one who came alone must not hold for the other."""
+    spoken = principal(actors=("planner",), via="planner")
+    assert spoken.id == principal().id
+    assert spoken != principal()

@@ -9,13 +9,23 @@ from typing import Any
 
 import pytest
 
-from sidecar.errors import IssuerUnknown, IssuerUnreachable, NotPermitted, Refusal, SignatureInvalid, TokenExpired
+from sidecar.errors import (
+    IssuerUnknown,
+    IssuerUnreachable,
+    NotPermitted,
+    Refusal,
+    SignatureInvalid,
+    TokenExpired,
+    TokenSpent,
+)
 from sidecar.identity.issuer import Issuer
 from sidecar.identity.key import Key
 from sidecar.identity.principal import Principal
 from sidecar.keyring import Keyring, Verified, Verifier
+from sidecar.keyring.once import Once
 from tests.clock import Clock
 from tests.idp import Idp, fetch
+from tests.keyring.agents import NOW, Agents
 
 
 class House:
@@ -330,3 +340,74 @@ async def test_the_size_limit_is_the_configurations(clock: Clock) -> None:
         with pytest.raises(Refusal) as refused:
             await verifier.verify(idp.token().encode())
         assert refused.value.code == "too_large"
+
+
+# what another sidecar says
+
+
+@asynccontextmanager
+async def called(agents: Agents, watch: Callable[[], float], **more: Any) -> AsyncIterator[Verifier[str]]:
+    issuers = agents.issuers().values()
+    keyring = Keyring(issuers, agents.fetch, clock=watch, refresh=600.0, max_stale=86400.0, changed=lambda _: None)
+    task = asyncio.ensure_future(keyring.run())
+    try:
+        usual: dict[str, Any] = {"clock": watch, "prepare": lambda one: one.id, "most_token": 16384}
+        yield Verifier(issuers, keyring, **{**usual, **more})
+    finally:
+        task.cancel()
+
+
+async def test_what_another_sidecar_says_is_good_for_one_call_and_never_remembered() -> None:
+    agents = Agents()
+    token = agents.token()
+    async with called(agents, lambda: NOW) as verifier:
+        verified = await verifier.verify(token)
+        assert (verified.principal.subject, verified.principal.via) == ("alice", "planner")
+        assert (verified.until, verified.expires) == (0.0, NOW + 30)
+        assert verifier.remembered(token, NOW) is None
+        assert verifier.held(token) is None
+        assert len(verifier) == 0
+        with pytest.raises(TokenSpent):
+            await verifier.verify(token)
+
+
+async def test_of_many_that_send_one_assertion_at_once_one_is_let_in() -> None:
+    agents = Agents()
+    token = agents.token()
+    async with called(agents, lambda: NOW) as verifier:  # no keys yet: all of them wait for the same fetch
+        outcomes = await asyncio.gather(*(verifier.verify(token) for _ in range(50)), return_exceptions=True)
+    assert Counter(type(outcome) for outcome in outcomes) == {Verified: 1, TokenSpent: 49}
+
+
+async def test_an_assertion_stays_spent_through_a_reload() -> None:
+    agents, once = Agents(), Once(clock=lambda: NOW)
+    token = agents.token()
+    async with called(agents, lambda: NOW, once=once) as verifier:
+        await verifier.verify(token)
+    async with called(agents, lambda: NOW, once=once) as verifier:
+        with pytest.raises(TokenSpent):
+            await verifier.verify(token)
+
+
+async def test_an_assertion_stays_spent_as_long_as_any_leeway_lets_it_in() -> None:
+    agents, now = Agents(), [NOW]
+    token = agents.token(exp=int(NOW) + 60)
+    async with called(agents, lambda: now[0]) as verifier:
+        await verifier.verify(token)
+        now[0] = NOW + 89.9
+        with pytest.raises(TokenSpent):
+            await verifier.verify(token)
+        now[0] = NOW + 90
+        with pytest.raises(TokenExpired, match="exp has passed"):
+            await verifier.verify(token)
+
+
+async def test_an_assertion_that_is_refused_for_another_reason_is_not_spent() -> None:
+    agents, now = Agents(), [NOW - 60]
+    token = agents.token()
+    async with called(agents, lambda: now[0]) as verifier:
+        with pytest.raises(Refusal) as refused:
+            await verifier.verify(token)
+        assert refused.value.code == "token_not_yet_valid"
+        now[0] = NOW
+        assert (await verifier.verify(token)).principal.subject == "alice"

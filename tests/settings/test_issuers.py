@@ -52,7 +52,7 @@ def test_every_key_of_every_type_is_explained() -> None:
     for idp in IDPS.values():
         assert idp.keys.keys() <= SAYS.keys()
         assert not idp.keys.keys() & COMMON.keys()
-    assert TYPES.keys() == {*IDPS, "sidecar"}
+    assert TYPES.keys() == IDPS.keys()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,26 @@ def test_every_key_of_every_type_is_explained() -> None:
             '"y" is not an issuer',
             "Known: x.",
         ),
-        ("{type: sidecar, url: 'https://a.example'}", "x.issuers", "is missing", "Set  issuers: [okta]"),
+        ("{type: sidecar, url: 'https://a.example'}", "x.issuers", "is missing", IDPS["sidecar"].hints["issuers"]),
+        ("{type: sidecar, url: 'https://a.example', issuers: []}", "x.issuers", "is an empty list", None),
+        (
+            "{type: sidecar, url: 'https://a.example', issuers: [x]}",
+            "x.issuers[0]",
+            "names x, which is a sidecar and has no users",
+            "Name the issuers whose users come through it, wherever they were first let in.",
+        ),
+        (
+            "{type: sidecar, url: 'http://a.example', issuers: [x]}",
+            "x.url",
+            '"http://a.example" is not https',
+            "Use https.",
+        ),
+        (
+            "{type: sidecar, url: 'https://a.example', issuers: [x], token_use: any}",
+            "x.token_use",
+            "has no meaning for a sidecar",
+            "Leave it out: a sidecar has no users of its own",
+        ),
     ],
 )
 def test_an_issuer_that_does_not_fit_is_reported(
@@ -173,8 +192,16 @@ inbound: {who: {issuer: x}}
     )
 
 
-def test_another_sidecar_as_an_issuer_is_read_and_has_no_effect_yet(read: Read) -> None:
-    text = f"issuers: {{okta: {{{OKTA}}}, other: {{type: sidecar, url: 'https://a.example', issuers: [okta]}}}}"
+def test_another_sidecar_is_an_issuer_for_those_of_whom_it_was_told(read: Read) -> None:
+    text = f"""
+issuers:
+  planner: {{type: sidecar, url: 'https://planner.example.com/', issuers: [okta], require: {{act/sub: planner}}}}
+  okta: {{{OKTA}}}
+"""
     settings = read(text)
-    assert set(settings.issuers) == {"okta"}
-    assert "issuers.other.type has no effect yet" in settings.notes
+    planner = settings.issuers["planner"]
+    assert planner.speaks_for == {"https://acme.okta.com/oauth2/default": "okta"}
+    assert planner.audiences == {"travel-agent"}
+    assert planner.jwks_url == "https://planner.example.com/.well-known/identity-sidecar/jwks.json"
+    assert planner.require == {"act/sub": {"planner"}}
+    assert not [note for note in settings.notes if "yet" in note]

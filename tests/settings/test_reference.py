@@ -20,7 +20,8 @@ def test_a_row_says_key_value_default_and_meaning() -> None:
 def test_types_with_the_same_keys_share_a_table() -> None:
     assert "### `google`, `slack`, `atlassian`, " in page()
     assert page().count("| `issuers.*.login` ○ |") == 1
-    assert "### `sidecar` ○" in page()
+    assert "### `exchange` ○\n" in page()
+    assert "### `sidecar`\n" in page()
 
 
 def test_it_is_written_by_running_the_module(capsys: pytest.CaptureFixture[str]) -> None:

@@ -156,7 +156,6 @@ LATER = [
     "agentcore.enabled",
     "agentcore.trust_user_ids",
     "agentcore.session_uri_only",
-    "providers",
     "consent.public_url",
     "consent.listen",
     "consent.return_urls",
