@@ -65,6 +65,9 @@ def parser() -> argparse.ArgumentParser:
         return one
 
     add("serve", _serve, "run the sidecar until it is told to stop")
+    run = add("run", _run, "run the sidecar, and the agent as its child with every variable that it needs")
+    run.add_argument("--user", metavar="USER", help="as whom the agent runs: a name or number, or USER:GROUP")
+    run.add_argument("agent", nargs="+", metavar="COMMAND", help="the agent, behind --")
     check = add("check", _check, "show every problem of the configuration, or that there is none", json=True)
     check.add_argument("--strict", action="store_true", help="what this machine lacks of it is a problem, not a note")
     env = add("env", _env, "print the variables by which the agent finds the sidecar and trusts it")
@@ -85,6 +88,12 @@ def _serve(chosen: argparse.Namespace) -> int:
     from sidecar import assembly
 
     return assembly.serve(chosen.config, os.environ)
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    from sidecar import assembly
+
+    return assembly.run(chosen.config, os.environ, chosen.agent, chosen.user)
 
 
 def _check(chosen: argparse.Namespace) -> int:

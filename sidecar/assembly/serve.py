@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from sidecar.assembly.sidecar import Sidecar, Unstartable, running
 from sidecar.settings import Settings, load
@@ -25,12 +25,18 @@ Without, each 256 KB that is read moves the heap's end up and down again, and a 
 
 def serve(config: Path, environ: Mapping[str, str]) -> int:
     """Serve what *config* says until SIGTERM or SIGINT; return the exit code. Raise ``settings.Problems``."""
+    return held(config, environ, lambda settings: _serve(settings, config, environ))
+
+
+def held(config: Path, environ: Mapping[str, str], work: Callable[[Settings], Coroutine[Any, Any, int]]) -> int:
+    """The exit code of *work* with the settings in *config*, or that of a sidecar that couldn't start. Raise
+    ``settings.Problems``."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload: by itself it ends a process
     gc.disable()  # until the start is done: all that it makes stays
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = load(config, environ)
     try:
-        return run(_serve(settings, config, environ))
+        return run(work(settings))
     except Unstartable as error:
         log.error("%s", error)  # noqa: TRY400 - its text is all there is to know
         return FAILED
@@ -63,10 +69,7 @@ async def _serve(settings: Settings, config: Path, environ: Mapping[str, str]) -
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, told.set)
         loop.add_signal_handler(signal.SIGHUP, lambda: reloads.create_task(_reload(sidecar)))
-        _announce(sidecar)
-        bytearray(_ALLOCATED_ONCE)
-        gc.freeze()  # what the start has made stays: no collection looks at it again
-        gc.enable()
+        announce(sidecar, sys.stdout)
         await told.wait()
         log.info("told to stop: not ready any more, up to %g s for what is open", settings.inbound.timeouts.drain)
         with contextlib.suppress(asyncio.CancelledError):
@@ -78,7 +81,11 @@ async def _reload(sidecar: Sidecar) -> None:
     await sidecar.reload()
 
 
-def _announce(sidecar: Sidecar) -> None:
+def announce(sidecar: Sidecar, to: TextIO) -> None:
+    """Say where it listens: it has started."""
+    bytearray(_ALLOCATED_ONCE)
+    gc.freeze()  # what the start has made stays: no collection looks at it again
+    gc.enable()
     settings = sidecar.settings
     if settings.development:
         log.warning("development: plain http and sandbox providers are allowed. Never in production.")
@@ -90,4 +97,4 @@ def _announce(sidecar: Sidecar) -> None:
     agent = f"http://{url}" if isinstance(url, Tcp) else str(url)
     for listener in sidecar.listeners.values():
         arrow = f" → agent {agent}" if listener.name == "inbound" else ""
-        print(f"sidecar: {listener.name} on {listener.url}{arrow}", flush=True)  # noqa: T201 - the command's output
+        print(f"sidecar: {listener.name} on {listener.url}{arrow}", file=to, flush=True)

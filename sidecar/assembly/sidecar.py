@@ -99,10 +99,14 @@ class Sidecar:
             self._run(self._watch())
         self._record_config("started")
 
-    async def drain(self) -> None:
-        """Not ready any more; what is open runs to its end, or to ``timeouts.drain``."""
+    async def retire(self) -> None:
+        """Not ready any more; what callers have open runs to its end, or to ``timeouts.drain``."""
         self._draining = True
         await self.listeners["inbound"].relay.drain()
+
+    async def drain(self) -> None:
+        """As ``retire``, and then the same with what the agent has open."""
+        await self.retire()
         await self.listeners["egress"].relay.drain()
 
     async def stop(self) -> None:
@@ -111,6 +115,8 @@ class Sidecar:
             listener.relay.stop()
             if isinstance(listener.endpoint, Unix):
                 listener.endpoint.path.unlink(missing_ok=True)
+        if self._ground.authority is not None and self.settings.agent.token is None:
+            files.remove_token(self._run_dir)  # which is good for nothing any more
         self._house.agent.close()
         self._out.close()
         for own in [self._api, *self._owns, *([self._house.own] if self._house.own else [])]:
