@@ -49,8 +49,15 @@ def _client_credentials(provider: Provider, surroundings: Surroundings) -> Sourc
     return ClientCredentials(provider, surroundings)
 
 
+def _assertions(provider: Provider, surroundings: Surroundings) -> Source:
+    from sidecar.oauth.assertion import Assertions
+
+    return Assertions(provider, surroundings)
+
+
 _MAKERS: Mapping[str, Maker] = {
     "api_key": _static,
     "bearer": _static,
     "oauth2": _client_credentials,
+    "agent": _assertions,
 }

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from sidecar.errors import NotPermitted
+from sidecar.oauth.assertion import Assertions
+from sidecar.oauth.client_credentials import ClientCredentials
 from sidecar.oauth.credential import Ask, Source
 from sidecar.oauth.provider import CATALOGUE, Provider, unbuilt
 from sidecar.oauth.sources import Unbuilt, source
@@ -27,6 +29,8 @@ async def made(provider: Provider, **others: Any) -> Source:
     [
         (Provider("p", "api_key", "agent", key=S), Static),
         (Provider("p", "bearer", "agent", token=S), Static),
+        (Provider("p", "oauth2", "agent", client_id="c", grant="client_credentials"), ClientCredentials),
+        (Provider("p", "agent", "principal", audience="next"), Assertions),
     ],
 )
 async def test_a_type_has_its_source(provider: Provider, kind: type[object]) -> None:
