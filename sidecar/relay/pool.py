@@ -148,7 +148,7 @@ class Pool:
         """Close what is idle now, and what is given back later."""
         self._closed = True
         while self._idle:
-            self._idle.pop().transport.close()
+            self._idle.pop().transport.abort()  # over TLS ``close`` would wait for the other side, past the loop's end
 
 
 def dial_endpoint(endpoint: Endpoint, loop: asyncio.AbstractEventLoop) -> Dial:
