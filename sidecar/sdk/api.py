@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +63,7 @@ class IdentityApi:
     def _call(self, method: str, path: str, handle: str, body: object = None) -> dict[str, Any]:
         """Raise ``Refused`` or ``Unreachable``."""
         place = self._place
-        connection = http.client.HTTPConnection(place.host, place.port, timeout=self._seconds)
+        connection = _Connection(place, self._seconds)
         headers = {"X-Identity-Invocation": handle, "Accept": "application/json"}
         sent = None
         if body is not None:
@@ -76,6 +77,22 @@ class IdentityApi:
         finally:
             connection.close()
         return _document(answer, text, place)
+
+
+class _Connection(http.client.HTTPConnection):
+    """To the sidecar, on a unix socket too."""
+
+    def __init__(self, place: Place, seconds: float) -> None:
+        super().__init__(place.host, place.port, timeout=seconds)
+        self._path, self._seconds = place.socket, seconds
+
+    def connect(self) -> None:
+        if self._path is None:
+            super().connect()
+            return
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self._seconds)
+        self.sock.connect(self._path)
 
 
 def _document(answer: http.client.HTTPResponse, text: bytes, place: Place) -> dict[str, Any]:

@@ -40,7 +40,10 @@ class Hook:
     """Decides how each request is sent; made once for a client."""
 
     def __init__(self, place: Place | None = None) -> None:
+        """Raise ``ValueError`` where the sidecar listens on a unix socket: no client takes one for its proxy."""
         self._place = place or Place.found()
+        if self._place.socket is not None:
+            raise ValueError("through a unix socket no client goes: let egress.listen be an address")
 
     def sent(self, scheme: str, host: str, port: int | None, given: str | None) -> Sent:
         """*host* without brackets; *given* is the request's own ``X-Identity-Invocation``, which wins where the sidecar

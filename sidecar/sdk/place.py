@@ -9,6 +9,7 @@ from enum import Enum, auto
 from urllib.parse import SplitResult, unquote, urlsplit
 
 USUAL = "http://127.0.0.1:8181"
+_UNIX = "unix:"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _PORT = re.compile(r"(.+):(\d+)")
@@ -33,14 +34,19 @@ class Place:
     """The handle by which the agent calls for itself, where ``HTTPS_PROXY`` carries it."""
     past: tuple[str, ...] = ()
     """What ``NO_PROXY`` names."""
+    socket: str | None = None
+    """The path of a unix socket that it listens on, in place of host and port."""
 
     @classmethod
     def found(cls, environ: Mapping[str, str] = os.environ) -> "Place":
         """By ``SIDECAR_URL``, ``HTTPS_PROXY`` and ``NO_PROXY``. Raise ``ValueError`` for a ``SIDECAR_URL`` that can't
         be used."""
-        parts = split(environ.get("SIDECAR_URL") or USUAL)
+        url = environ.get("SIDECAR_URL") or USUAL
+        if url.startswith(_UNIX):
+            return cls("localhost", _PORTS["http"], socket=url.removeprefix(_UNIX))
+        parts = split(url)
         if parts is None or parts.scheme != "http" or not parts.hostname or parts.path.strip("/"):
-            raise ValueError("SIDECAR_URL has to be like http://127.0.0.1:8181")
+            raise ValueError("SIDECAR_URL has to be like http://127.0.0.1:8181 or unix:/path")
         here = cls(parts.hostname, parts.port or _PORTS["http"])
         proxy = split(environ.get("https_proxy") or environ.get("HTTPS_PROXY") or "")
         agent = None
@@ -51,6 +57,8 @@ class Place:
 
     @property
     def url(self) -> str:
+        if self.socket is not None:
+            return _UNIX + self.socket
         return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
     def is_at(self, scheme: str, host: str, port: int | None) -> bool:

@@ -1,9 +1,11 @@
 """The SDK asks the identity API, and says what it was told."""
 
 import json
+import socketserver
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,3 +140,30 @@ def test_a_sidecar_that_is_away_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv("SIDECAR_URL", f"http://127.0.0.1:{gone.server_port}")
     with sdk.invocation(ALICE), pytest.raises(sdk.Unreachable, match="doesn't answer at http://127"):
         sdk.principal()
+
+
+def test_a_sidecar_on_a_unix_socket_is_asked_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class OnSocket(socketserver.UnixStreamServer):
+        def get_request(self) -> tuple[Any, Any]:
+            return super().get_request()[0], ("", 0)
+
+    class Answers(Asked):
+        def _answer(self) -> None:
+            answer = json.dumps(DOCUMENT | {"name": self.headers["X-Identity-Invocation"][-4:]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_GET = _answer  # noqa: N815 - http.server's name
+
+    path = str(tmp_path / "api.sock")
+    monkeypatch.setenv("SIDECAR_URL", f"unix:{path}")
+    with sdk.invocation(ALICE), pytest.raises(sdk.Unreachable):
+        sdk.principal()
+    with OnSocket(path, Answers) as served:
+        thread = threading.Thread(target=served.handle_request)
+        thread.start()
+        with sdk.invocation(ALICE):
+            assert sdk.principal().name == ALICE[-4:]
+        thread.join()

@@ -1,13 +1,18 @@
 """requests, unmodified: each request is the current invocation's, and only the sidecar sees whose."""
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from sidecar import sdk
 from sidecar.sdk.hook import MOST_LANES
+from tests.certificates import Certificates
 from tests.sdk.conftest import API, OTHER, direct, leaked
 from tests.sdk.handles import HANDLES
 from tests.sdk.way_out import WayOut
@@ -101,12 +106,46 @@ def test_a_tunnel_that_is_forgotten_lasts_as_long_as_its_answer(
         with sdk.invocation(f"ih_{number:043}"):
             assert session.get(world.url(OTHER)).ok
     assert taken + sum(map(len, pieces)) == 4_000_000
-    adapter = session.get_adapter("https://")
-    assert isinstance(adapter, requests.adapters.HTTPAdapter)
-    assert len(adapter.proxy_manager) == MOST_LANES
+    assert len(pools(session)) == MOST_LANES
 
 
 def test_what_the_sidecar_denies_is_the_proxys_refusal(session: requests.Session, way_out: WayOut) -> None:
     with sdk.invocation(ALICE), pytest.raises(requests.exceptions.ProxyError, match="destination_denied"):
         session.get("https://nowhere.example.com/")
     assert way_out.tunnels == [ALICE]
+
+
+def test_a_bundle_is_read_once_and_again_when_it_has_changed(
+    session: requests.Session, way_out: WayOut, world: World, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(Certificates().pem)
+    url = world.url(API)
+    with sdk.invocation(ALICE), pytest.raises(requests.exceptions.SSLError):
+        session.get(url, verify=str(bundle))
+    bundle.write_bytes(world.certificates.pem)
+    os.utime(bundle, ns=(1, 1))
+    for handle in (ALICE, BOB):
+        with sdk.invocation(handle):
+            assert session.get(url, verify=str(bundle)).ok
+    assert len({key.key_ssl_context for pool in pools(session) for key in pool.pools.keys()}) == 2  # noqa: SIM118 - no dict
+    with sdk.invocation(ALICE), pytest.raises(requests.exceptions.SSLError):
+        session.get(url, verify=DEFAULT_CA_BUNDLE_PATH)
+
+
+def pools(session: requests.Session) -> Any:
+    adapter = session.get_adapter("https://")
+    assert isinstance(adapter, requests.adapters.HTTPAdapter)
+    return adapter.proxy_manager.values()
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+def test_what_else_is_said_of_trust_is_left_to_requests(
+    session: requests.Session, way_out: WayOut, world: World, tmp_path: Path
+) -> None:
+    with sdk.invocation(ALICE):
+        assert session.get(world.url(API), verify=False).ok
+        with pytest.raises(OSError, match="invalid path"):
+            session.get(world.url(API), verify=str(tmp_path / "none.pem"))
+        with pytest.raises(OSError, match="certificate file"):
+            session.get(world.url(API), cert=str(tmp_path / "none.pem"))

@@ -50,3 +50,8 @@ def test_a_proxys_url_carries_the_handle_and_is_not_shown() -> None:
     assert Sent(PROXY, None, ALICE).proxy_with_user == PROXY
     assert Sent(None, None, ALICE).proxy_with_user is None
     assert ALICE not in repr(Sent(PROXY, ALICE, ALICE))
+
+
+def test_no_client_goes_through_a_unix_socket() -> None:
+    with pytest.raises(ValueError, match=r"egress\.listen"):
+        Hook(Place.found({"SIDECAR_URL": "unix:/run/sidecar/egress.sock"}))

@@ -65,6 +65,7 @@ def test_what_names_nothing_sends_nothing_past_it(no_proxy: str) -> None:
         ("http://127.0.0.1:9000/", "http://127.0.0.1:9000"),
         ("http://sidecar", "http://sidecar:80"),
         ("http://[::1]:8181", "http://[::1]:8181"),
+        ("unix:/run/sidecar/egress.sock", "unix:/run/sidecar/egress.sock"),
     ],
 )
 def test_it_is_where_the_environment_says(url: str, found: str) -> None:
