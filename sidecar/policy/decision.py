@@ -79,7 +79,7 @@ class _Rule:
                 yield "methods and paths: a token that is handed out cannot be held to them"
         elif access.route not in capability.routes:
             yield f"routes: none of {listed(capability.routes)}"
-        elif capability.provider not in (None, access.provider):
+        elif access.provider is not None and capability.provider not in (None, access.provider):
             yield _provider(capability)
         if capability.provider is not None and not access.scopes <= capability.scopes:
             yield f"scopes: more than {listed(capability.scopes) or 'none'}"

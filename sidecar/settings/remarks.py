@@ -20,3 +20,18 @@ def remarks(settings: Settings) -> Iterator[str]:
     public = settings.inbound.public_url
     if public is not None and public.startswith("http:") and not addresses.loopback(addresses.taken(public).host):
         yield "inbound.public_url is plain http: whoever is on the way reads the tokens"
+    yield from _unopened(settings)
+
+
+def _unopened(settings: Settings) -> Iterator[str]:
+    """Routes that a capability lists and doesn't open."""
+    for name, capability in settings.capabilities.items():
+        if capability.provider is None:
+            continue
+        for route in sorted(capability.routes):
+            provider, scopes = settings.egress.routes[route].provider, settings.egress.routes[route].scopes
+            about = f"capabilities.{name} doesn't open the route {route} that it lists: the route"
+            if provider not in (None, capability.provider):
+                yield f"{about} has the provider {provider}"
+            elif not scopes <= capability.scopes:
+                yield f"{about} needs the scope {min(scopes - capability.scopes)} as well"

@@ -78,6 +78,7 @@ ALLOWED = [
     (replace(CALL, principal=NOBODY), can(who=who(any_of=(AGENT, SALES)), routes=CALENDAR)),
     (replace(CALL, scopes=among()), can(routes=CALENDAR, provider="google")),
     (PLAIN, can(routes=WEATHER)),
+    (PLAIN, can(routes=among("calendar", "weather"), provider="google", scopes=among("read"))),
     (TOKEN, can(provider="google", scopes=among("read"))),
     (TOKEN, can(provider="google", scopes=among("read", "write"), routes=CALENDAR, tools=among("travel/list"))),
     (TOKEN, can(provider="google", scopes=among("read"), hours=(Hours.parse("12:00-13:00"),))),
@@ -120,7 +121,6 @@ DENIED = [
     (replace(CALL, principal=replace(BOB, groups=None)), can(who=SALES, routes=CALENDAR), "who.groups: it cannot be"),
     (replace(CALL, principal=NOBODY), can(who=ANY, routes=CALENDAR), "who.principal: there is none"),
     (replace(CALL, principal=NOBODY), can(who=SALES, routes=CALENDAR), "who.groups: it cannot be told"),
-    (PLAIN, can(routes=WEATHER, provider="google", scopes=among("read")), "provider: not google"),
     (TOKEN, can(routes=CALENDAR), "provider: none is named"),
     (TOKEN, can(provider="github", scopes=among("read")), "provider: not github"),
     (TOKEN, can(provider="google", scopes=among("write")), "scopes: more than write"),
@@ -350,9 +350,9 @@ def allows(capability: Capability, access: Access, now: float) -> bool:
         access.path.startswith(path) if path.endswith("/") else access.path == path for path in paths
     ):
         return False
-    return capability.provider is None or (
-        capability.provider == access.provider and capability.scopes >= access.scopes
-    )
+    if capability.provider is None:
+        return True
+    return access.provider in (None, capability.provider) and capability.scopes >= access.scopes
 
 
 @examples(300)

@@ -47,3 +47,34 @@ def test_an_agent_on_another_machine_is_remarked_upon(read: Read) -> None:
 )
 def test_nothing_is_said_about_what_is_usual(read: Read, text: str) -> None:
     assert read(ISSUERS + text).notes == ()
+
+
+WAYS = """
+providers:
+  one: {type: oauth2, client_id: a, client_secret: {env: SECRET}, grant: client_credentials, token_url: 'https://one.example'}
+  two: {type: oauth2, client_id: a, client_secret: {env: SECRET}, grant: client_credentials, token_url: 'https://two.example'}
+egress:
+  routes:
+    mail: {url: 'https://mail.example', provider: one, scopes: [read, send]}
+    weather: {url: 'https://weather.example'}
+capabilities:
+  c:
+"""
+
+
+@pytest.mark.parametrize(
+    ("capability", "notes"),
+    [
+        ("{who: any, provider: one, scopes: [send, read, more], routes: [mail]}", ()),
+        ("{who: any, routes: [mail, weather]}", ()),
+        ("{who: any, provider: one, routes: [weather]}", ()),
+        ("{who: any, provider: one, scopes: [more], routes: [mail]}", ("mail", "needs the scope read as well")),
+        ("{who: any, provider: two, scopes: [send, read], routes: [mail]}", ("mail", "has the provider one")),
+    ],
+)
+def test_a_route_that_a_capability_lists_in_vain_is_remarked_upon(
+    read: Read, capability: str, notes: tuple[str, ...]
+) -> None:
+    said = f"capabilities.c doesn't open the route {notes[0]} that it lists: the route {notes[1]}" if notes else None
+    settings = read(ISSUERS + WAYS.strip("\n") + f" {capability}", {"SECRET": "hunter2"})
+    assert settings.notes == ((said,) if said else ())
