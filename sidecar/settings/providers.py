@@ -52,16 +52,25 @@ PROVIDER_KEYS: Mapping[str, Key] = {
         None,
         "The role that is assumed.",
     ),
-    "source": Key(Word("web_identity", "assume_role", "ambient"), None, "Where the credentials come from."),
+    "source": Key(
+        Word("web_identity", "assume_role", "ambient"),
+        None,
+        "Where the credentials come from.",
+        shown="`web_identity` where `AWS_WEB_IDENTITY_TOKEN_FILE` is set, else `assume_role`",
+    ),
     "region": Key(
-        Text("an AWS region", "eu-central-1", pattern="[a-z]{2}(-[a-z]+)+-[0-9]"), None, "What requests are signed for."
+        Text("an AWS region", "eu-central-1", pattern="[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}"),
+        None,
+        "What requests are signed for, and whose STS is asked.",
+        shown="the client's own signature says it, or the host; of STS: `AWS_REGION`",
     ),
     "service": Key(
         Text("the signing name of an AWS service", "s3", pattern="[a-z0-9-]{1,64}"),
         None,
         "What requests are signed for.",
+        shown="the client's own signature says it, or the host",
     ),
-    "session_tags": Key(Flag(), False, "Whether sessions carry the principal as tags."),
+    "session_tags": Key(Flag(), False, "Whether sessions are tagged with who is behind; it takes `sts:TagSession`."),
     "audience": Key(IDENTIFIER, None, "Whom tokens are for; of `agent`: the next agent's name."),
     "resource": Key(HTTPS, None, "The resource that tokens are for (RFC 8707)."),
     "standard": Key(Word("rfc8693", "entra_obo", "rfc7523", "id_jag"), None, "How tokens are exchanged."),
@@ -120,8 +129,8 @@ def _apart(provider: Provider) -> Iterator[Misfit]:
         yield from _oauth2(provider)
     if provider.type == "api_key":
         yield from _api_key(provider)
-    if provider.type == "aws" and provider.source != "ambient" and provider.role_arn is None:
-        yield Misfit("is missing", "Set  role_arn: arn:aws:iam::…, or  source: ambient", "role_arn", ("source",))
+    if provider.type == "aws":
+        yield from _aws(provider)
     if provider.type == "agent" and provider.acts_as == "agent":
         yield Misfit("is agent, but the next agent is called for a principal", "Remove it: it is principal.", "acts_as")
     if provider.type in ("api_key", "bearer"):
@@ -153,6 +162,16 @@ def _api_key(provider: Provider) -> Iterator[Misfit]:
         yield Misfit(f"fills {' and '.join(places)}", "Keep one of header, query and basic.")
     elif provider.prefix and places not in ([], ["header"]):
         yield Misfit("stands before a header's value alone", "Remove it.", "prefix", ("basic", "query"))
+
+
+def _aws(provider: Provider) -> Iterator[Misfit]:
+    if provider.source != "ambient" and provider.role_arn is None:
+        yield Misfit("is missing", "Set  role_arn: arn:aws:iam::…, or  source: ambient", "role_arn", ("source",))
+    if provider.source == "ambient":
+        for name in ("role_arn", "session_tags"):
+            if getattr(provider, name):
+                mend = "Remove it, or set  source: assume_role"
+                yield Misfit("belongs to sessions, and ambient keys sign as they are", mend, name, ("source",))
 
 
 def _unfit(provider: Provider) -> Iterator[Misfit]:

@@ -206,6 +206,18 @@ PROVIDER_PROBLEMS = [
         "Put it in quotes.",
     ),
     ("{type: aws}", ".role_arn", "is missing", "Set  role_arn: arn:aws:iam::…, or  source: ambient"),
+    (
+        "{type: aws, source: ambient, role_arn: 'arn:aws:iam::123456789012:role/x'}",
+        ".role_arn",
+        "belongs to sessions, and ambient keys sign as they are",
+        "Remove it, or set  source: assume_role",
+    ),
+    (
+        "{type: aws, source: ambient, session_tags: true}",
+        ".session_tags",
+        "belongs to sessions, and ambient keys sign as they are",
+        "Remove it, or set  source: assume_role",
+    ),
     ("{type: aws, source: web}", ".source", '"web" is not one of web_identity, assume_role, ambient', None),
     ("{type: aws, role_arn: 'arn:aws:s3:::x'}", ".role_arn", '"arn:aws:s3:::x" is not the ARN of a role', None),
     (
