@@ -1,9 +1,12 @@
-"""The demo's agent: an ordinary HTTP server that has never heard of tokens. It reads headers, and greets who called."""
+"""The demo's agent: an ordinary HTTP server that has never heard of tokens. It reads headers, greets who called, and
+looks things up for them, without a credential of its own."""
 
 import asyncio
 import json
+from collections.abc import Callable
 from urllib.parse import unquote
 
+import aiohttp
 from aiohttp import web
 
 EVENTS = 5
@@ -11,11 +14,31 @@ PAUSE = 0.05
 """Seconds between two events of the stream."""
 
 
-def application() -> web.Application:
-    """``/`` greets, ``/whoami`` shows the identity headers that arrived, ``/stream`` sends server-sent events."""
+def application(sidecar: Callable[[], str]) -> web.Application:
+    """``/`` greets, ``/whoami`` shows the identity headers that arrived, ``/stream`` sends server-sent events.
+    ``/look-up/<route>/<path>`` asks what is behind a route of the sidecar's, and ``/elsewhere`` what is behind none.
+
+    *sidecar* gives the URL that an agent of one's own reads from ``SIDECAR_URL``.
+    """
+
+    async def look_up(request: web.Request) -> web.Response:
+        return await _asked(request, f"{sidecar()}/to/{request.match_info['where']}", None)
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        return await _asked(request, "http://elsewhere.example.com/", sidecar())
+
     app = web.Application()
     app.add_routes([web.get("/", _hello), web.get("/whoami", _whoami), web.get("/stream", _stream)])
+    app.add_routes([web.get("/look-up/{where:.+}", look_up), web.get("/elsewhere", elsewhere)])
     return app
+
+
+async def _asked(request: web.Request, url: str, proxy: str | None) -> web.Response:
+    """What is answered at *url* to whom the caller's handle names; problems as they came."""
+    handle = {"X-Identity-Invocation": request.headers["X-Identity-Invocation"]}
+    async with aiohttp.ClientSession() as session, session.get(url, headers=handle, proxy=proxy) as answer:
+        code = answer.headers.get("Sidecar-Error")
+        return web.json_response({"status": answer.status, "code": code, "answer": await answer.text()})
 
 
 async def _hello(request: web.Request) -> web.Response:

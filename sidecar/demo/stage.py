@@ -13,6 +13,7 @@ import aiohttp
 
 from sidecar import assembly, settings
 from sidecar.demo import agent, issuer
+from sidecar.demo.calendar import Calendar
 from sidecar.demo.issuer import Issuer, Person
 from sidecar.demo.server import serving
 
@@ -24,6 +25,25 @@ issuers:
     type: oidc
     issuer: "{issuer}"
     audience: {audience}
+providers:
+  calendar:
+    type: api_key
+    key: {{env: CALENDAR_KEY}}
+    header: X-Calendar-Key
+egress:
+  listen: "127.0.0.1:0"
+  routes:
+    calendar:
+      url: "{calendar}"
+      provider: calendar
+      private: true                # it is on this machine
+    payroll:
+      url: "{calendar}/payroll"
+      provider: calendar
+      private: true
+capabilities:
+  look-up: {{who: any, routes: [calendar]}}
+  pay: {{who: {{groups: [board]}}, routes: [payroll]}}
 """
 """What matters of the configuration; the story shows it as it is used."""
 
@@ -67,6 +87,7 @@ class Stage:
     issuer: str
     configuration: str
     home: Path
+    calendar: Calendar
     _issuer: Issuer
     _http: aiohttp.ClientSession
 
@@ -110,11 +131,18 @@ async def staged(clock: Callable[[], float]) -> AsyncIterator[Stage]:
         home = Path(stack.enter_context(TemporaryDirectory(prefix="sidecar-demo-")))
         signer = Issuer(clock)
         issuer_url = await stack.enter_async_context(serving(issuer.application(signer)))
-        agent_url = await stack.enter_async_context(serving(agent.application()))
-        shown = CONFIGURATION.format(audience=issuer.AUDIENCE, agent=agent_url, issuer=issuer_url)
+        way_out: list[str] = []
+        agent_url = await stack.enter_async_context(serving(agent.application(lambda: way_out[0])))
+        calendar = Calendar()
+        calendar_url = await stack.enter_async_context(serving(calendar.application()))
+        shown = CONFIGURATION.format(
+            audience=issuer.AUDIENCE, agent=agent_url, issuer=issuer_url, calendar=calendar_url
+        )
         file = home / "sidecar.yaml"
         file.write_text(shown + _PLACES.format(home=home))
-        sidecar = await stack.enter_async_context(assembly.running(settings.load(file, {}), file, {}))
+        environ = {"CALENDAR_KEY": calendar.key}
+        sidecar = await stack.enter_async_context(assembly.running(settings.load(file, environ), file, environ))
+        way_out.append(sidecar.listeners["egress"].url)
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)))
         yield Stage(
             inbound=sidecar.listeners["inbound"].url,
@@ -122,6 +150,7 @@ async def staged(clock: Callable[[], float]) -> AsyncIterator[Stage]:
             issuer=issuer_url,
             configuration=shown,
             home=home,
+            calendar=calendar,
             _issuer=signer,
             _http=http,
         )

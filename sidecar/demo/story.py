@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sidecar.demo.agent import EVENTS, PAUSE
+from sidecar.demo.calendar import KEY_HEADER
 from sidecar.demo.issuer import ALICE, BOB, Person
 from sidecar.demo.stage import Answer, Stage
 from sidecar.demo.terminal import Terminal
@@ -31,7 +32,8 @@ class Story:
         self.terminal.title("Agent Identity Sidecar: who is calling the agent?")
         self.terminal.say(
             """On this machine there now run an OpenID provider that knows Alice and Bob, an agent that has never
-            heard of tokens, and the sidecar in front of it. This is all of its configuration that matters:"""
+            heard of tokens, a calendar with a key, and the sidecar between them. This is all of its configuration
+            that matters:"""
         )
         self.terminal.code(self.stage.configuration.splitlines())
         chapters: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
@@ -41,6 +43,8 @@ class Story:
             ("Bob says that he is Alice", self.spoofed),
             ("Tokens that don't count", self.refused),
             ("A stream", self.stream),
+            ("The agent looks something up", self.look_up),
+            ("What it may not have", self.denied),
             ("The record", self.record),
         )
         for number, (title, chapter) in enumerate(chapters, 1):
@@ -118,18 +122,57 @@ class Story:
             "each when it was sent, none held back", lag > PAUSE * (EVENTS - 1) / 2, f"all within {lag:.3f} s"
         )
 
+    async def look_up(self) -> None:
+        self.terminal.say(
+            """The agent has no credential. To look into the calendar it asks the sidecar, by the handle of the call
+            that it is at work for. On the way out the handle is taken off, and the calendar's key put on."""
+        )
+        for person, send in ((ALICE, self._of_alice()), (BOB, self._with(BOB))):
+            name = person.subject.capitalize()
+            self.terminal.asks("GET /look-up/calendar/events", [f"Authorization: Bearer <{name}'s token>"])
+            answer = (await self.stage.call("/look-up/calendar/events", send)).json()
+            self.terminal.answers(f"the calendar: {answer.get('status')}", [str(answer.get("answer"))])
+            self.terminal.step(f"the calendar answers {name}'s call", answer.get("status") == 200, answer)
+        asked = self.stage.calendar.asked
+        self.terminal.say("What the calendar got:")
+        shown = [name for name in (asked[-1] if asked else {}) if name.startswith(("x-", "authorization"))]
+        self.terminal.table(dict.fromkeys(shown, "… (the key; only the sidecar and the calendar know it)"))
+        keys = [request.get(KEY_HEADER.lower()) for request in asked]
+        self.terminal.step("its key came with each call", keys == [self.stage.calendar.key] * 2, len(keys))
+        self.terminal.step("and no handle", not any("ih_" in str(request) for request in asked))
+
+    async def denied(self) -> None:
+        self.terminal.say(
+            "What is declared nowhere is allowed nowhere. The refusal names a code, the record the reason."
+        )
+        for what, path, code in (
+            ("the payroll, which is for the board", "/look-up/payroll/all", "not_permitted"),
+            ("a route that there isn't", "/look-up/secrets/all", "route_unknown"),
+            ("a host on no route, by the sidecar as a proxy", "/elsewhere", "destination_denied"),
+        ):
+            self.terminal.asks(f"GET {path}   {what}")
+            answer = (await self.stage.call(path, self._with(BOB))).json()
+            self.terminal.answers(f"{answer.get('status')}", [f"Sidecar-Error: {answer.get('code')}"])
+            self.terminal.step(f"refused: {code}", answer.get("code") == code, answer)
+        self.terminal.step("none of it got there", len(self.stage.calendar.asked) == 2)
+
     async def record(self) -> None:
         self.terminal.say(
             """Whatever happens to an identity is written down before the answer is sent. Alice's application began a
             trace; under its id stands all that was done with her token, and with those that looked like it:"""
         )
         self.terminal.code([self.trace_id])
-        expected = ["identity.init", *["identity.rejected"] * 4, "identity.init"]
+        expected = [
+            "identity.init",
+            *["identity.rejected"] * 4,
+            *["identity.init"] * 2,
+            "identity.credential_attached",
+        ]
         events = await self.stage.record(self.trace_id, len(expected))
         self.terminal.table({f"{number}  {event['name']}": _said(event) for number, event in enumerate(events, 1)})
         names = [event["name"] for event in events]
         self.terminal.step("every call of hers is there, and those that were refused", names == expected, names)
-        mine = [event for event in events if event["name"] == "identity.init"]
+        mine = [event for event in events if event["name"] != "identity.rejected"]
         keys = {event.get("attributes", {}).get("identity.principal.id") for event in mine}
         self.terminal.step(f"one principal, a keyed hash: {', '.join(map(str, keys))}", len(keys) == 1, keys)
         self.terminal.step("no name, no email, no token", _discreet(events))

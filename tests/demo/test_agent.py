@@ -1,9 +1,10 @@
 """The demo's agent, called as the sidecar calls it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from sidecar.demo.agent import EVENTS, application
 from sidecar.demo.server import serving
@@ -13,7 +14,7 @@ ALICE = {"X-Identity-Subject": "alice", "X-Identity-Principal": "p_1", "X-Identi
 
 @pytest.fixture
 async def agent() -> AsyncIterator[aiohttp.ClientSession]:
-    async with serving(application()) as url, aiohttp.ClientSession(url) as client:
+    async with serving(application(lambda: "http://127.0.0.1:1")) as url, aiohttp.ClientSession(url) as client:
         yield client
 
 
@@ -42,3 +43,27 @@ async def test_it_streams_events(agent: aiohttp.ClientSession) -> None:
         assert answer.content_type == "text/event-stream"
         events = (await answer.text()).split("\n\n")[:-1]
     assert events == [f"data: {number} of {EVENTS} for alice" for number in range(1, EVENTS + 1)]
+
+
+async def test_it_looks_things_up_by_the_handle_alone() -> None:
+    heads: list[Mapping[str, str]] = []
+
+    async def sidecar(request: web.Request) -> web.Response:
+        heads.append(request.headers)
+        if request.path.startswith("/to/"):
+            return web.json_response({"found": request.path})
+        return web.json_response({}, status=403, headers={"Sidecar-Error": "destination_denied"})
+
+    behind = web.Application()
+    behind.router.add_route("*", "/{path:.*}", sidecar)
+    async with (
+        serving(behind) as url,
+        serving(application(lambda: url)) as asked,
+        aiohttp.ClientSession(asked) as client,
+    ):
+        async with client.get("/look-up/calendar/events", headers=ALICE | {"Authorization": "Bearer x"}) as answer:
+            assert await answer.json() == {"status": 200, "code": None, "answer": '{"found": "/to/calendar/events"}'}
+        async with client.get("/elsewhere", headers=ALICE) as answer:
+            assert await answer.json() == {"status": 403, "code": "destination_denied", "answer": "{}"}
+    assert [head["X-Identity-Invocation"] for head in heads] == ["ih_0123456789"] * 2
+    assert not any("Authorization" in head for head in heads)
