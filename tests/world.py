@@ -243,7 +243,8 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
-            self.transport.abort()
+            self.transport.write(_head(400, [("Connection", "close")], 0))
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         self._seen = Seen(self._name, self._tls, self.number)

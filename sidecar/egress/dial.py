@@ -186,4 +186,6 @@ def _family(address: Address) -> socket.AddressFamily:
 
 def _said(error: OSError) -> str:
     """The system's own words, without the address that asyncio adds."""
-    return os.strerror(error.errno).lower() if error.errno else str(error) or type(error).__name__
+    if error.errno:
+        return os.strerror(error.errno).lower()
+    return str(error) or ("it was reset" if isinstance(error, ConnectionResetError) else type(error).__name__)
