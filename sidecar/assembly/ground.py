@@ -15,6 +15,7 @@ from sidecar.invocation.caller import Callers
 from sidecar.invocation.handle import AGENT_PREFIX, Handles
 from sidecar.invocation.invocation import Invocations, Lifetimes
 from sidecar.journal import Collector, Journal, Subjects, Unusable
+from sidecar.keyring.once import Once
 from sidecar.keyring.root import KeyUnusable, Root, given, kept
 from sidecar.keyring.signing import LABEL, SEED_BYTES, SigningKey
 from sidecar.secret import Secret
@@ -46,6 +47,8 @@ class Ground:
     agent: Secret | None
     """The agent's own handle; ``None``: it has none."""
     callers: Callers
+    once: Once
+    """What other sidecars have said already."""
     own: Own
     """The sidecar's listeners, that no call may come back in by."""
     hosts: frozenset[bytes] | None = None
@@ -102,6 +105,7 @@ def opened(
         environ=environ,
         agent=agent,
         callers=Callers(invocations, known, settings.agent.concurrency == "one"),
+        once=Once(clock=time.time),
         own=Own(here),
     )
 

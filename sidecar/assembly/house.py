@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from sidecar.assembly.ground import Ground
 from sidecar.errors import NotPermitted
 from sidecar.events import Attribute, Name, Template
-from sidecar.identity.issuer import Issuer
+from sidecar.identity.issuer import SIDECAR, Issuer
 from sidecar.identity.principal import Principal
 from sidecar.inbound import headers
+from sidecar.inbound.assertion import Signer
 from sidecar.inbound.door import Caller, Door, Manners
 from sidecar.inbound.metadata import Resource, metadata_url
 from sidecar.keyring import Keyring, Verifier
@@ -46,6 +47,7 @@ def build(settings: Settings, ground: Ground, before: House | None = None) -> Ho
         clock=time.time,
         prepare=_prepare(settings, ground),
         most_token=settings.inbound.limits.token,
+        once=ground.once,
     )
     keyring.changed = verifier.forget
     agent = _agent(settings, ground, before)
@@ -118,22 +120,20 @@ def _own(settings: Settings, ground: Ground) -> Own | None:
     resource = Resource(
         public_url=public_url,
         name=settings.agent.name,
-        authorization_servers=tuple(issuer.urls[0] for issuer in settings.issuers.values() if issuer.urls),
+        authorization_servers=tuple(issuer.urls[0] for issuer in settings.issuers.values() if issuer.type != SIDECAR),
     )
 
     def application():  # type: ignore[no-untyped-def]  # aiohttp is imported with it
         from sidecar.inbound import metadata
 
-        return metadata.application(resource, _signer(settings, ground).jwks)
+        return metadata.application(resource, ground.signing().jwks)
 
     return Own(application, ground.loop)
 
 
-def _signer(settings: Settings, ground: Ground):  # type: ignore[no-untyped-def]  # jwcrypto is imported with it
-    from sidecar.inbound.assertion import Signer
-
+def _signer(settings: Settings, ground: Ground) -> Signer:
     return Signer(
-        ground.root.derive("principal assertion P-256 v1", 48),
+        ground.signing(),
         issuer=settings.inbound.public_url or f"urn:identity-sidecar:{settings.agent.name}",
         audience=settings.agent.name,
         clock=time.time,

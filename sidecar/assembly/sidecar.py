@@ -292,7 +292,7 @@ class Sidecar:
         relay.door = house.door
         relay.limits, relay.timeouts = _limits(after.inbound.limits), _timeouts(after.inbound.timeouts)
         self._ground.invocations.lifetimes = lifetimes(after)
-        self._ground.invocations.end_all(lambda principal: principal.issuer in gone)
+        self._ground.invocations.end_all(lambda principal: principal.rests_on(gone))
         if before.agent is not house.agent:
             before.agent.close()
         if before.own is not None:
@@ -344,6 +344,7 @@ class Sidecar:
                 self._house.agent.sweep(now)
                 self._out.sweep(now)
                 self._house.verifier.sweep(time.time())
+                self._ground.once.sweep()
 
 
 @asynccontextmanager

@@ -18,17 +18,19 @@ class Signer:
     """Signs assertions (ES256, ``typ: principal+jwt``) with the sidecar's own key."""
 
     def __init__(
-        self, seed: bytes, *, issuer: str, audience: str, clock: Callable[[], float], random: Callable[[int], bytes]
+        self,
+        key: SigningKey,
+        *,
+        issuer: str,
+        audience: str,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
     ) -> None:
-        self._key = SigningKey(seed)
+        self._key = key
         self._issuer = issuer
         self._audience = audience
         self._clock = clock
         self._random = random
-
-    def jwks(self) -> dict[str, Any]:
-        """The public key, as a JWK Set (RFC 7517, section 5)."""
-        return self._key.jwks()
 
     def sign(self, principal: Principal) -> str:
         """Good for ``SECONDS`` from now. What is too long for a header is left out and named in ``truncated``."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import jwt
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sidecar.errors import SignatureInvalid
@@ -46,6 +46,8 @@ def test_its_name_is_its_thumbprint() -> None:
 
 
 @given(st.binary(min_size=SEED_BYTES, max_size=SEED_BYTES))
+@example(bytes(SEED_BYTES))
+@example(b"\xff" * SEED_BYTES)  # above the curve's order
 def test_every_seed_is_a_key(seed: bytes) -> None:
     assert len(SigningKey(seed).kid) == 43
 
