@@ -134,7 +134,6 @@ class Head(Generic[T]):
 
     __slots__ = (
         "authority",
-        "block",
         "chunked",
         "cut",
         "expects",
@@ -153,6 +152,7 @@ class Head(Generic[T]):
         "token",
         "varied",
         "websocket",
+        "whole",
     )
 
     method: bytes
@@ -165,8 +165,8 @@ class Head(Generic[T]):
     """Whom a proxied request is for, as its target says: ``host:port`` of CONNECT, ``scheme://host[:port]`` of absolute
     form. Empty in origin form."""
     minor: int
-    block: bytes
-    """All behind the request line, as it came, token and all."""
+    whole: bytes
+    """As it came, token and all."""
     lines: list[bytes]
     """Header lines as they came, without CRLF."""
     key: bytes
@@ -243,7 +243,7 @@ class Known(Generic[T]):
         """Those in the lines *varied* may have other digits."""
         key = head.key
         self._head = kept = _like(head)
-        kept.block, kept.cut, kept.token = b"", b"", None
+        kept.whole, kept.cut, kept.token = b"", b"", None
         kept.method = kept.target = kept.path = b""
         kept.varied = varied
         if varied:
@@ -381,48 +381,46 @@ _NO_SECRET = frozenset({b"authorization", b"mcp-session-id"})
 def parse(data: bytes, shapes: Shapes[T], before: Head[T] | None = None) -> Head[T]:
     """Read one request head, its empty line included. Raise ``BadRequest`` or ``AmbiguousCredentials``.
 
-    *before* is the last head of the same connection: fields that are the same as its, token and all, are known. The
-    request line is read anew, and llhttp sees every head, whatever is known of it.
+    *before* is the last head of the same connection: one that is the same, token and all, is known. llhttp sees every
+    head, whatever is known of it.
     """
-    fields_at = data.find(b"\r\n") + 2
-    if before is not None and data[fields_at:] == before.block and before.shape.upgrade < 0:
-        head = _again(data, fields_at, before)
-        if head is not None:
-            head.block, head.cut, head.token = before.block, before.cut, before.token
-            return head
+    if before is not None and data == before.whole and before.shape.upgrade < 0 and _passes(data, before):
+        head = _like(before)
+        head.method, head.target, head.path = before.method, before.target, before.path
+        head.whole, head.cut, head.token = data, before.cut, before.token
+        return head
     if shapes.token is not None:
-        begins = data.find(_BEARER)
-        if begins < 0:
-            begins = data.find(_LOWER_BEARER)
-        if begins > 0:
-            begins += len(_BEARER)
-            ends = data.find(b"\r\n", begins)
+        begins = data.find(_BEARER) + len(_BEARER)
+        if data[begins - len(_BEARER) - 3 : begins - len(_BEARER)] in _BEFORE_BEARER:
+            ends = data.find(b"\r", begins)
             cut = data[begins:ends]
             token = shapes.token(cut)
             if token is not None:
-                return _abridged(data[:begins] + data[ends:], fields_at, shapes, data[fields_at:], cut, token)
+                head = _abridged(data[:begins] + data[ends:], shapes)
+                head.whole, head.cut, head.token = data, cut, token
+                return head
     head = _read(data, shapes)
-    head.block = data[fields_at:]
+    head.whole = data
     return head
 
 
-def _abridged(data: bytes, fields_at: int, shapes: Shapes[T], block: bytes, cut: bytes, token: object) -> Head[T]:
-    """The head *data*, out of which the bearer token *cut* was taken.
+def _abridged(data: bytes, shapes: Shapes[T]) -> Head[T]:
+    """The head *data*, out of which the bearer token was cut.
 
     The token is most of a head. One that was verified has been through both gates in this very place, byte by byte, so
     they needn't walk it again: for the framing it is as good as none.
     """
+    fields_at = data.find(b"\r") + 2
     key = data[fields_at:]
     known = shapes.known(key)
     head = known.of(data, fields_at, key) if known is not None else None
     if head is None:
         head = _read(data, shapes)
         head.key = key
-    head.block, head.cut, head.token = block, cut, token
     return head
 
 
-_BEARER, _LOWER_BEARER = b"\r\nAuthorization: Bearer ", b"\r\nauthorization: Bearer "
+_BEARER, _BEFORE_BEARER = b"uthorization: Bearer ", (b"\r\nA", b"\r\na")
 """How nearly all callers begin the line; other spellings take the longer way to the same end."""
 
 
@@ -469,13 +467,18 @@ def _again(data: bytes, fields_at: int, before: Head[T]) -> Head[T] | None:
     method, target, minor = match.groups()
     if (minor == b"1") is not (before.minor == 1):
         return None
-    gate = _Gate()
-    if gate.opens(data) or gate.complete is (before.length > 0 or before.chunked):
+    if not _passes(data, before):
         return None
     head = _like(before)
     head.method, head.target = method, target
     head.path = target.partition(b"?")[0]
     return head
+
+
+def _passes(data: bytes, before: Head[T]) -> bool:
+    """Whether llhttp reads *data* as it read *before*."""
+    gate = _Gate()
+    return not gate.opens(data) and gate.complete is not (before.length > 0 or before.chunked)
 
 
 def _like(before: Head[T]) -> Head[T]:
