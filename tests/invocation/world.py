@@ -87,6 +87,7 @@ SURE: Mapping[str, Carrier] = {
 
 PLACEHOLDERS: Mapping[str, Carrier] = {
     "Authorization: Bearer": lambda handle: b"Authorization: Bearer " + handle,
+    "Authorization: Bearer, two spaces": lambda handle: b"Authorization: Bearer  " + handle,
     "Authorization: token": lambda handle: b"authorization: token " + handle,
     "Authorization": lambda handle: b"Authorization: " + handle,
     "Authorization: Basic": lambda handle: b"Authorization: " + basic(handle + b":"),
