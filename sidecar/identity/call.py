@@ -174,7 +174,8 @@ def _principal(
         groups=None if described.get("groups_unknown") is True else _names(described, "groups"),
         roles=_names(described, "roles"),
         scopes=_names(described, "scopes"),
-        claims=claims,
+        # Its own iss and sub are not those of the principal's token: a rule that names one must not take them for it.
+        claims={name: claims[name] for name in ("act", "principal")},
         actors=actors,
         via=issuer.name,
     )

@@ -95,8 +95,7 @@ class Who:
         for key, named in self._asked:
             yield key, "none of those named" if key == "subject" else named, _holds(key, named, principal)
         for path, values in self.claims.items():
-            truth = None if principal is None else claims.holds(principal.claims, path, values)
-            yield f"claims.{path}", values, truth
+            yield f"claims.{path}", values, _says(path, values, principal)
         if self._nests:
             yield from self._nested(principal)
 
@@ -135,6 +134,15 @@ def _holds(key: str, named: frozenset[str], principal: Principal | None) -> Trut
     if key == "groups" and value is None:
         return None
     return value in named if value is None or isinstance(value, str) else not named.isdisjoint(value)
+
+
+def _says(path: str, values: frozenset[str], principal: Principal | None) -> Truth:
+    """Whether the claim is one of *values*. Of whom another sidecar speaks not all claims have come along."""
+    if principal is None:
+        return None
+    if claims.holds(principal.claims, path, values):
+        return True
+    return None if principal.actors and claims.find(principal.claims, path) is None else False
 
 
 def _any(values: Iterable[Truth]) -> Truth:

@@ -69,6 +69,7 @@ def test_the_next_agent_reads_the_same_principal(agents: Agents) -> None:
     assert found.issuer == "okta"
     assert (found.via, found.actors) == ("planner", ("planner", "desk"))
     assert (found.name, found.email) == (None, None)
+    assert found.claims.keys() == {"act", "principal"}
 
 
 def test_the_chain_goes_on(agents: Agents) -> None:

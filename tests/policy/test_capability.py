@@ -224,6 +224,22 @@ def test_groups_and_roles_are_collected_from_every_depth() -> None:
     assert nested.roles_named() == among("r", "s")
 
 
+def test_of_whom_another_agent_speaks_a_claim_that_did_not_come_along_can_not_be_told() -> None:
+    """Nobody is let in for what their token may have said, and nobody for what it may not."""
+    spoken = replace(ALICE, actors=("planner",), via="planner", claims={"act": {"sub": "planner"}})
+    left = who(claims={"department": among("east")})
+    assert left.unmet(spoken) == "claims.department: it cannot be told"
+    assert who(none_of=(left,)).unmet(spoken) == "not[0]: it cannot be told"
+    assert who(none_of=(left,)).unmet(replace(spoken, actors=())) is None
+    for claims in ({"act/sub": among("planner")}, {"act/sub": among("planner", "writer")}):
+        assert who(claims=claims).unmet(spoken) is None
+    other = who(claims={"act/sub": among("writer")})
+    assert other.unmet(spoken) == "claims.act/sub: none of writer"
+    assert who(none_of=(other,)).unmet(spoken) is None
+    asked = who(claims={"act/sub": among("planner"), "department": among("east")})
+    assert asked.unmet(narrowed(spoken, asked.claims_named())) == "claims.department: it cannot be told"
+
+
 def test_claims_are_collected_from_every_depth() -> None:
     def about(*paths: str) -> Who:
         return who(claims={path: among("x") for path in paths})
