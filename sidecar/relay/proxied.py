@@ -50,4 +50,5 @@ def _connect(data: bytes, shapes: Shapes[T]) -> Head[T]:
     if head.length or head.chunked or head.websocket:
         raise BadRequest("CONNECT with a body or an upgrade")
     head.method, head.target, head.path, head.authority = b"CONNECT", authority, b"", authority
+    head.whole = data  # not the one that was read in its stead: that one, should it come, is another
     return head
