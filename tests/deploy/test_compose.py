@@ -12,6 +12,7 @@ import yaml
 from sidecar.settings import load
 from tests.child import ROOT
 from tests.counterparts import NODE_FOLDER, node
+from tests.deploy.agent_variables import fixed
 from tests.deploy.tool import printed
 
 DEPLOY = ROOT / "deploy"
@@ -93,6 +94,10 @@ def test_users_are_those_of_the_rules(services: Mapping[str, Service]) -> None:
 
 def test_the_agent_sees_the_run_folder_and_nothing_else_of_the_sidecars(services: Mapping[str, Service]) -> None:
     assert services["agent"]["volumes"] == ["./agent:/agent:ro", "run:/run/sidecar:ro"]
+
+
+def test_the_agent_has_the_variables_that_are_fixed_by_convention(services: Mapping[str, Service]) -> None:
+    assert services["agent"]["environment"] == fixed()
 
 
 def test_its_settings_have_no_problem(services: Mapping[str, Service]) -> None:

@@ -11,6 +11,7 @@ import yaml
 
 from sidecar.settings import load
 from tests.child import ROOT
+from tests.deploy.agent_variables import fixed
 from tests.deploy.tool import printed, tool
 
 DEPLOY = ROOT / "deploy"
@@ -113,6 +114,10 @@ def test_the_pod_shares_nothing_with_its_node_nor_processes_inside(pod: Manifest
 def test_the_agent_sees_the_run_folder_and_nothing_else_of_the_sidecars(containers: Mapping[str, Manifest]) -> None:
     mounts = {mount["name"]: mount.get("readOnly", False) for mount in containers["agent"]["volumeMounts"]}
     assert mounts == {"agent": True, "run": True}
+
+
+def test_the_agent_has_the_variables_that_are_fixed_by_convention(containers: Mapping[str, Manifest]) -> None:
+    assert {entry["name"]: entry["value"] for entry in containers["agent"]["env"]} == fixed()
 
 
 def test_probes_ask_the_health_listener(containers: Mapping[str, Manifest]) -> None:
