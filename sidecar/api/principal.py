@@ -35,6 +35,7 @@ def document(invocation: Invocation, named: Mapping[str, frozenset[str]] | None)
         "email": principal.email,
         "groups_unknown": principal.groups is None,
         **_lists(principal, named),
+        "actors": list(principal.actors),
         "invocation_id": invocation.id.decode(),
         "trace_id": invocation.trace_id.decode(),
     }

@@ -10,6 +10,10 @@ from sidecar.relay.pool import Dial, Upstream, dial_memory
 if TYPE_CHECKING:
     from aiohttp import web
 
+_UNBOUNDED = dict.fromkeys(("max_line_size", "max_field_size", "max_headers"), 1 << 30)
+"""The relay has bounded the head already. aiohttp's own bounds are lower, and its complaint quotes the value: in the
+answer and in the log, where a handle would stand."""
+
 
 class Own:
     """An application, made when it is first asked: aiohttp's import is no part of the way to a pod's first answer."""
@@ -33,7 +37,7 @@ class Own:
             if self._runner is None:
                 # In a thread: 100 ms of importing at the first probe must not hold up everyone's streams.
                 web = await asyncio.to_thread(importlib.import_module, "aiohttp.web")
-                runner = web.AppRunner(self._make(), access_log=None, handle_signals=False)
+                runner = web.AppRunner(self._make(), access_log=None, handle_signals=False, **_UNBOUNDED)
                 await runner.setup()
                 self._runner = runner
             server: Callable[[], asyncio.Protocol] | None = self._runner.server

@@ -1,5 +1,6 @@
 """Who called, as the API says it."""
 
+from dataclasses import replace
 from typing import Any
 
 from sidecar.errors import AuditUnavailable
@@ -24,6 +25,7 @@ async def test_the_principal_is_told_whole_and_recorded_before(around: Around) -
         "groups_unknown": False,
         "roles": [],
         "scopes": ["chat"],
+        "actors": [],
         "invocation_id": invocation.id.decode(),
         "trace_id": invocation.trace_id.decode(),
     }
@@ -36,6 +38,11 @@ async def test_the_principal_is_told_whole_and_recorded_before(around: Around) -
     assert attributes["identity.principal.id"].startswith("h_")
     assert attributes["identity.invocation.id"] == invocation.id.decode()
     assert (attributes["http.request.method"], attributes["url.path"]) == ("GET", "/v1/principal")
+
+
+async def test_agents_that_act_for_it_are_named(around: Around) -> None:
+    _, handle = around.open(replace(ALICE, actors=("planner", "front-desk"), via="planner"))
+    assert (await around.ask("GET", "/v1/principal", handle)).json()["actors"] == ["planner", "front-desk"]
 
 
 async def test_no_handle_is_in_what_is_told_or_recorded(around: Around) -> None:

@@ -160,6 +160,20 @@ async def test_what_there_is_not_is_not_found(
         assert await problem(answer) == (405, "bad_request")
 
 
+async def test_a_large_head_is_answered_like_any_and_quoted_nowhere(
+    running: Running, issuer: Issuer, client: aiohttp.ClientSession, api: aiohttp.ClientSession
+) -> None:
+    handle = await handle_of(client, running, issuer)
+    many = {f"X-{number}": "a" * 50 for number in range(200)}
+    async with api.get("/v1/principal", headers={**bearer(handle), "Cookie": "a" * 9000, **many}) as answer:
+        assert answer.status == 200
+    async with api.get("/v1/principal", headers=bearer(handle + "a" * 9000)) as answer:
+        assert await problem(answer) == (401, "invocation_invalid")
+    async with api.get(f"/v1/{'a' * 9000}", headers=bearer(handle)) as answer:
+        assert await problem(answer) == (404, "route_unknown")
+    assert handle not in running.stderr + json.dumps(running.events())
+
+
 async def test_the_how_tos_work_goes_on_after_the_answer(
     running: Running, issuer: Issuer, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,16 +3,20 @@
 import asyncio
 import os
 import socket
+import ssl
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
+import httpx
 import pytest
+import requests
 
+from sidecar import sdk
 from sidecar.agent.environment import variables
 from sidecar.wire.endpoint import Tcp
 from tests.child import ROOT, Child, child
@@ -25,6 +29,8 @@ from tests.world import World
 HOST = "calendar.example.com"
 USERS = [f"user{number}" for number in range(20)]
 KEY = "the-real-key"
+
+T = TypeVar("T", bound=AbstractContextManager[Any])
 
 
 def asgi(port: int) -> list[str]:
@@ -140,3 +146,82 @@ async def test_the_agent_knows_nobody_of_whom_the_sidecar_does_not(
 ) -> None:
     async with client.get(f"{running.url}/agenda", headers={"X-Identity-Subject": "alice"}) as answer:
         assert answer.status == 401
+
+
+# every hook, in this process
+
+
+@pytest.fixture(scope="module")
+def echoing(issuer: Issuer, fastapi: str, world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Before an agent that tells what it was told: so a test has the handles of calls."""
+    configuration = {**configured(issuer, world, 0), "agent": {"name": "echo", "url": fastapi}}
+    with serving(configuration | {"invocation": {"linger": "10m"}}, tmp_path_factory.mktemp("echo")) as running:
+        yield running
+
+
+@pytest.fixture
+async def handles(echoing: Running, issuer: Issuer, client: aiohttp.ClientSession) -> dict[str, str]:
+    """A handle for each user."""
+    found = {}
+    for user in USERS:
+        async with client.get(f"{echoing.url}/echo", headers=bearer(issuer.token(user))) as answer:
+            said = {name.lower(): value for name, value in (await answer.json())["headers"]}
+            found[user] = said["x-identity-invocation"]
+    return found
+
+
+@pytest.fixture
+def bundle(echoing: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """The agent's environment is this process's; its bundle."""
+    for name, value in environ(echoing, tmp_path).items():
+        monkeypatch.setenv(name, value)
+    return str(echoing.state.parent / "run" / "ca-bundle.pem")
+
+
+@asynccontextmanager
+async def asynchronously(client: T) -> AsyncIterator[T]:
+    """A client that blocks, among others that don't."""
+    with client:
+        yield client
+
+
+async def test_each_hook_binds_every_call_to_its_own_caller(
+    echoing: Running, handles: Mapping[str, str], bundle: str, world: World
+) -> None:
+    trusted = ssl.create_default_context(cafile=bundle)
+    before = len([*left(echoing)])
+    async with (
+        asynchronously(httpx.Client(transport=sdk.httpx_transport())) as blocking,
+        asynchronously(requests.Session()) as session,
+        httpx.AsyncClient(transport=sdk.httpx_async_transport()) as several,
+        aiohttp.ClientSession(
+            middlewares=[sdk.aiohttp_middleware()], connector=aiohttp.TCPConnector(ssl=trusted)
+        ) as aio,
+    ):
+        session.mount("https://", sdk.requests_adapter())
+        world.requests.clear()
+
+        async def calls(user: str) -> None:
+            url = world.url(HOST, f"/of/{user}")
+            with sdk.invocation(handles[user]):
+                for _ in range(2):
+                    answers = await asyncio.gather(
+                        several.get(f"{url}/httpx"),
+                        asyncio.to_thread(blocking.get, f"{url}/blocking"),
+                        asyncio.to_thread(session.get, f"{url}/requests"),
+                        several.get(f"{os.environ['SIDECAR_URL']}/to/calendar/{user}/prefix"),
+                    )
+                    assert [answer.status_code for answer in answers] == [200] * 4
+                    async with aio.get(f"{url}/aiohttp") as answer:
+                        assert answer.status == 200
+
+        await asyncio.gather(*map(calls, USERS))
+    wanted = len(USERS) * 2 * 5
+    await echoing.event(lambda _: len([*left(echoing)]) - before == wanted)
+    for subject, path in [*left(echoing)][before:]:
+        assert f"/{subject}/" in path
+    assert len(world.requests) == wanted
+    assert {tuple(seen.values("authorization")) for seen in world.requests} == {(f"Bearer {KEY}",)}
+    assert not [
+        seen for seen in world.requests if "ih_" in str(seen.headers) or "x-identity" in str(seen.headers).lower()
+    ]
