@@ -11,6 +11,7 @@ from sidecar.egress.address import Own
 from sidecar.egress.ca import Authority
 from sidecar.egress.dial import here
 from sidecar.errors import DestinationDenied
+from sidecar.inbound.turn import Turn
 from sidecar.invocation.caller import Callers
 from sidecar.invocation.handle import AGENT_PREFIX, Handles
 from sidecar.invocation.invocation import Invocations, Lifetimes
@@ -51,6 +52,8 @@ class Ground:
     """What other sidecars have said already."""
     own: Own
     """The sidecar's listeners, that no call may come back in by."""
+    turn: Turn
+    """Of an agent that serves one call at a time."""
     hosts: frozenset[bytes] | None = None
     """By which values of ``Host`` the way out may be called; ``None``: by any."""
     authority: Authority | None = None
@@ -107,6 +110,7 @@ def opened(
         callers=Callers(invocations, known, settings.agent.concurrency == "one"),
         once=Once(clock=time.time),
         own=Own(here),
+        turn=Turn(),
     )
 
 

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from sidecar.assembly.ground import Ground
 from sidecar.errors import NotPermitted
@@ -15,6 +16,7 @@ from sidecar.inbound import headers
 from sidecar.inbound.assertion import Signer
 from sidecar.inbound.door import Caller, Door, Manners
 from sidecar.inbound.metadata import Resource, metadata_url
+from sidecar.inbound.single import SingleDoor
 from sidecar.keyring import Keyring, Verifier
 from sidecar.policy.capability import Who, narrowed
 from sidecar.relay.fetch import fetcher, trust
@@ -52,7 +54,8 @@ def build(settings: Settings, ground: Ground, before: House | None = None) -> Ho
     keyring.changed = verifier.forget
     agent = _agent(settings, ground, before)
     inbound = settings.inbound
-    door = Door(
+    single = partial(SingleDoor, turn=ground.turn, turn_seconds=inbound.timeouts.turn)
+    door = (single if settings.agent.concurrency == "one" else Door)(
         manners=Manners(
             public=inbound.public,
             preflight=inbound.preflight == "pass",

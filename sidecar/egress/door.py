@@ -206,7 +206,7 @@ class Door:
         if not self._manners.tunnels:
             raise DestinationDenied("no route leads there")
         caller, found = self._caller(head, call, _NONE, None)
-        call.caller = caller or self._callers.default()
+        call.caller = caller or self._only(call)
         if call.caller is None:
             raise ProxyInvocationMissing("no handle, and no route leads there")
         if isinstance(call.caller, Invocation):
@@ -237,7 +237,7 @@ class Door:
         source = out.source
         caller, found = self._caller(head, call, source.fills if source is not None else _NONE, peer.tunnel)
         if caller is None and not leg.route.unattended:
-            caller = self._callers.default()
+            caller = self._only(call)
             if caller is None:
                 raise _missing(call)
         call.caller = caller
@@ -355,6 +355,12 @@ class Door:
         if isinstance(owner, Invocation) and caller is not owner:
             raise InvocationMismatch("the tunnel is bound to another invocation")
         return caller, found
+
+    def _only(self, call: Call) -> Caller:
+        """Whose a call without any handle is, where the agent serves one call at a time."""
+        only = self._callers.default()
+        call.sticks = only is not None
+        return only
 
     # refusals
 

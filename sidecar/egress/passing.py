@@ -9,7 +9,7 @@ from sidecar.errors import BadRequest
 from sidecar.invocation.invocation import Invocation, Invocations
 from sidecar.oauth.credential import Credential, Outgoing, Signing
 from sidecar.relay.head import Head
-from sidecar.relay.passage import Gathered, Outcome, Passage, Peer, Times
+from sidecar.relay.passage import Gathered, Outcome, Passage, Peer, Stoppable, Times
 from sidecar.relay.pool import Pool
 
 MOST_SIGNED = 16 << 20
@@ -19,7 +19,7 @@ MOST_SIGNED = 16 << 20
 class Outward(Passage):
     """A request on its way to a route's upstream, or past all routes."""
 
-    __slots__ = ("_call", "_invocations", "_peer", "leg", "timeouts")
+    __slots__ = ("_call", "_held", "_invocations", "leg", "timeouts")
 
     def __init__(
         self, pool: Pool, head: bytes, call: Call, peer: Peer, invocations: Invocations, times: Times | None
@@ -30,11 +30,13 @@ class Outward(Passage):
         self.timeouts = times
         self.leg: Leg | None = call.leg
         self._call = call
-        self._peer = peer
         self._invocations = invocations
-        caller = call.caller
-        if isinstance(caller, Invocation) and peer.tunnel is None and peer.connection is not None:
-            invocations.hold(caller, peer.connection)
+        self._held: Stoppable | None = None
+        caller, connection = call.caller, peer.connection
+        if isinstance(caller, Invocation) and connection is not None:
+            invocations.hold(caller, connection)
+            if not call.sticks:
+                self._held = connection
 
     @property
     def capability(self) -> str | None:
@@ -43,9 +45,9 @@ class Outward(Passage):
         return decision.capability if decision is not None else None
 
     def ended(self, outcome: Outcome, status: int) -> None:
-        caller, peer = self._call.caller, self._peer
-        if isinstance(caller, Invocation) and peer.tunnel is None and peer.connection is not None:
-            self._invocations.release(caller, peer.connection)
+        caller, held = self._call.caller, self._held
+        if isinstance(caller, Invocation) and held is not None:
+            self._invocations.release(caller, held)
 
 
 class Signed(Outward, Gathered):

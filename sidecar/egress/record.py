@@ -32,6 +32,8 @@ class Call:
     leg: Leg | None = None
     caller: Caller = None
     decision: Decision | None = None
+    sticks: bool = False
+    """Its connection is its caller's until that ends: the next one on it may be nobody's."""
     host: str = ""
     """Whom it is for, where no route says so."""
 

@@ -18,6 +18,7 @@ from sidecar.events import Template, Value, rejected
 from sidecar.identity.principal import Principal
 from sidecar.inbound import headers
 from sidecar.inbound.path import Rule, Rules
+from sidecar.inbound.turn import Turn
 from sidecar.invocation.invocation import Invocation, Invocations
 from sidecar.journal import Ended
 from sidecar.keyring.verified import Verified, Verifier
@@ -100,6 +101,8 @@ class Visit(Passage):
         door = self._door
         if self._invocation is not None:
             door.invocations.end(self._invocation)
+        if door.turn is not None:
+            door.turn.leave()
         if door.spans is not None:
             attributes = self._caller.attributes if self._caller is not None else _NOBODY
             head = self._head
@@ -135,6 +138,9 @@ OWNED = (
 
 class Door:
     """Decides about requests to the agent."""
+
+    turn: Turn | None = None
+    """Whose it is to be served, where that is one call at a time."""
 
     def __init__(
         self,
@@ -189,7 +195,9 @@ class Door:
                 return self._verify(head, peer, trace, token)
         return self._let_in(head, peer, trace, verified)
 
-    def _without_identity(self, head: Head[Plan], peer: Peer, trace: Trace, rule: Rule) -> Passage | None:
+    def _without_identity(
+        self, head: Head[Plan], peer: Peer, trace: Trace, rule: Rule
+    ) -> Passage | Awaitable[Passage] | None:
         """The way of what needs no token: the sidecar's own pages, public paths, and preflights where they may pass."""
         if rule is Rule.OWNED and self._own is not None:
             return Passage(
@@ -197,14 +205,21 @@ class Door:
                 self._request(head, self._kept(head, peer), trace, b""),
                 b"X-Trace-Id: %b\r\n" % trace.trace_id,
             )
-        if rule is Rule.PUBLIC or (self._manners.preflight and head.method == b"OPTIONS" and head.shape.plan.preflight):
+        if rule is Rule.PUBLIC or self._passes(head):
             return Visit(self, head, self._request(head, self._kept(head, peer), trace, b""), trace, self.clock_ns())
         return None
 
-    async def _verify(self, head: Head[Plan], peer: Peer, trace: Trace, token: bytes) -> Passage:
-        return self._let_in(head, peer, trace, await self._verifier.verify(token))
+    def _passes(self, head: Head[Plan]) -> bool:
+        """A CORS preflight, where those may pass."""
+        return self._manners.preflight and head.method == b"OPTIONS" and head.shape.plan.preflight
 
-    def _let_in(self, head: Head[Plan], peer: Peer, trace: Trace, verified: Verified[Caller]) -> Passage:
+    async def _verify(self, head: Head[Plan], peer: Peer, trace: Trace, token: bytes) -> Passage:
+        let_in = self._let_in(head, peer, trace, await self._verifier.verify(token))
+        return let_in if isinstance(let_in, Passage) else await let_in
+
+    def _let_in(
+        self, head: Head[Plan], peer: Peer, trace: Trace, verified: Verified[Caller]
+    ) -> Passage | Awaitable[Passage]:
         caller = verified.prepared
         began = self.clock_ns()
         self._journal.record(
