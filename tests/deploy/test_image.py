@@ -7,6 +7,7 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -52,6 +53,23 @@ def test_it_can_write_nowhere_but_in_its_volumes(running: Running, place: str) -
 def test_it_can_write_in_its_volumes(running: Running, last: Stage) -> None:
     for volume in last.last("VOLUME").exec_form:
         assert running.exec("touch", f"{volume}/x").returncode == 0
+
+
+SIGNS = """
+from botocore.session import Session
+from sidecar.aws.signing import load
+load()
+for service in ("sts", "sso", "sso-oidc", "signin"):
+    Session().create_client(service, region_name="eu-central-1")
+"""
+
+
+def test_it_knows_of_aws_what_it_needs_and_no_more(running: Running, image: Image) -> None:
+    done = running.exec("python", "-c", SIGNS)
+    assert done.returncode == 0, done.stderr
+    (described,) = (image.written / "opt/sidecar/lib").glob("python3.*/site-packages/botocore/data")
+    size = sum(path.stat().st_size for path in described.rglob("*") if path.is_file())
+    assert size < 3 * MIB
 
 
 def test_it_holds_the_locked_packages_and_no_tool_to_change_them(image: Image) -> None:
@@ -147,3 +165,33 @@ def test_the_agent_cannot_read_what_is_the_sidecars(deployed: Deployed) -> None:
     assert [*state.iterdir()]
     assert state.stat().st_mode & 0o077 == 0
     assert deployed.agent.exec("ls", f"/proc/{deployed.sidecar.child.pid}/root/").returncode != 0
+
+
+READ = """
+import json, os, ssl, urllib.error, urllib.request
+def read(path):
+    try:
+        return open(path).read()
+    except PermissionError:
+        return ""
+handle, ca = read("/run/sidecar/token"), read(os.environ["NODE_EXTRA_CA_CERTS"])
+try:
+    urllib.request.urlopen(urllib.request.Request("http://nowhere.example/", headers={"X-Identity-Invocation": handle}))
+    answered = ""
+except urllib.error.HTTPError as error:
+    answered = error.headers["Sidecar-Error"]
+print(json.dumps([handle[:3], ca in read(os.environ["SSL_CERT_FILE"]), ca[:27], answered]))
+"""
+"""What is to be found by the agent's variables; the proxy's answer comes from the sidecar's way out."""
+CA = "-----BEGIN CERTIFICATE-----"
+
+
+def test_the_agent_finds_what_is_left_for_it_and_its_way_out(deployed: Deployed) -> None:
+    done = deployed.agent.exec("python", "-c", READ)
+    assert (done.stderr, json.loads(done.stdout)) == ("", ["ag_", True, CA, "destination_denied"])
+
+
+def test_whoever_is_not_in_its_group_cannot_read_the_agents_handle(deployed: Deployed) -> None:
+    stranger = Running(replace(deployed.agent.container, uid=10002, group=None), deployed.agent.child)
+    done = stranger.exec("python", "-c", READ)
+    assert (done.returncode, "Permission denied" in done.stderr) == (1, True), "nor may it enter the folder"
