@@ -13,7 +13,7 @@ from tests.child import TICK, Child, child
 from tests.deploy.dockerfile import Stage
 from tests.deploy.replay import Image
 
-UNPRIVILEGED = ("setpriv", "--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all")
+UNPRIVILEGED = ("setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Container:
     env: Mapping[str, str] = field(default_factory=dict)
     network: Sequence[str] = ("unshare", "--net")
     """The words before a command that is to run in its network."""
+    group: int | None = None
+    """A group that its user is in, beside the one of the user's own number."""
 
     @classmethod
     def of(cls, stage: Stage, image: Image, config: Path, folder: Path, env: Mapping[str, str]) -> "Container":
@@ -47,7 +49,8 @@ class Container:
     @property
     def user(self) -> list[str]:
         """The words before a command that is to run as its user, and can't become another."""
-        return [*UNPRIVILEGED, f"--reuid={self.uid}", f"--regid={self.uid}"]
+        groups = "--clear-groups" if self.group is None else f"--groups={self.group}"
+        return [*UNPRIVILEGED, groups, f"--reuid={self.uid}", f"--regid={self.uid}"]
 
     @contextmanager
     def run(self, folder: Path, name: str) -> Iterator["Running"]:
@@ -70,7 +73,8 @@ class Running:
     def exec(self, *command: str) -> subprocess.CompletedProcess[str]:
         """What ``docker exec`` does: as the same user, in its namespaces, under its root."""
         entered = ["nsenter", f"--target={self.child.pid}", "--mount", "--net", "--root", "--wd"]
-        env = ["/usr/bin/env", "-i", *(f"{name}={value}" for name, value in self.container.image.env.items())]
+        given = {**self.container.image.env, **self.container.env}
+        env = ["/usr/bin/env", "-i", *(f"{name}={value}" for name, value in given.items())]
         whole = [*entered, *env, *self.container.user, *command]
         return subprocess.run(whole, capture_output=True, text=True, check=False, timeout=30)
 

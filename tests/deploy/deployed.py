@@ -15,6 +15,7 @@ from pathlib import Path
 import trustme
 
 from tests.child import ROOT, child
+from tests.deploy.agent_variables import fixed
 from tests.deploy.container import Container, Running
 from tests.deploy.dockerfile import Stage
 from tests.deploy.pod import GATEWAY, Namespace, pod_and_world
@@ -23,6 +24,7 @@ from tests.minting import Signer, signer
 
 DEPLOY = ROOT / "deploy"
 ISSUER, AUDIENCE, AGENT = "https://id.example.com", "api://travel", 10001
+RUN = "/run/sidecar"
 IN_THE_WORLD = f"""
 resolve: {{id.example.com: {GATEWAY[0]}}}
 tls: {{ca_file: /etc/sidecar/ca.pem}}
@@ -89,7 +91,9 @@ def deploy(last: Stage, image: Image, folder: Path) -> Iterator[Deployed]:
         in_pod = Container(image, of_image.command, of_image.uid, of_image.mounts, environ, pod.enter)
         sidecar = running.enter_context(in_pod.run(folder, "sidecar"))
         sidecar.waits_until_healthy(last)
-        code = {DEPLOY / "agent": "/mnt"}
-        started = Container(image, ["/usr/local/bin/python", "/mnt/agent.py"], AGENT, code, network=pod.enter)
+        mounts = {DEPLOY / "agent": "/mnt", **{source: at for source, at in in_pod.mounts.items() if at == RUN}}
+        variables = {name: value for name, value in fixed().items() if value is not None}
+        command = ["/usr/local/bin/python", "/mnt/agent.py"]
+        started = Container(image, command, AGENT, mounts, variables, pod.enter, of_image.uid)
         agent = running.enter_context(started.run(folder, "agent"))
         yield Deployed(pod, world, sidecar, agent, keys)
