@@ -193,6 +193,5 @@ def test_the_agent_finds_what_is_left_for_it_and_its_way_out(deployed: Deployed)
 
 def test_whoever_is_not_in_its_group_cannot_read_the_agents_handle(deployed: Deployed) -> None:
     stranger = Running(replace(deployed.agent.container, uid=10002, group=None), deployed.agent.child)
-    handle, _, ca, answered = json.loads(stranger.exec("python", "-c", READ).stdout)
+    handle, _, ca, _ = json.loads(stranger.exec("python", "-c", READ).stdout)
     assert (handle, ca) == ("", ""), "nor does it enter the folder"
-    assert answered == "invocation_invalid"
