@@ -34,6 +34,9 @@ from sidecar.wire.trace import Tracer
 
 log = logging.getLogger("sidecar")
 
+_CREDENTIAL_SECONDS = 10.0
+"""How long a call may wait for its credential; less where its answer has to begin sooner."""
+
 
 @dataclass(slots=True)
 class Outward:
@@ -139,6 +142,7 @@ def _sources(
         agent=settings.agent.name,
         public_url=settings.inbound.public_url,
         refreshed=_refreshed(ground),
+        seconds=min(_CREDENTIAL_SECONDS, settings.egress.timeouts.first_byte * 0.9),
     )
 
     def aws(provider: Provider, surroundings: Surroundings) -> Source:
