@@ -12,7 +12,9 @@ CODE = TESTS.parent / "sidecar"
 # Modules that show what they do only in another's company: the tests that hold them instead.
 TESTED_THROUGH: Mapping[str, str] = {
     "__main__.py": "test_cli.py",
+    "assembly/ground.py": "journeys/test_stopping.py",
     "assembly/house.py": "journeys/test_reload.py",
+    "assembly/outward.py": "journeys/test_way_out.py",
     "assembly/report.py": "journeys/test_reload.py",
     "assembly/serve.py": "journeys/test_stopping.py",
     "assembly/sidecar.py": "journeys/test_stopping.py",
@@ -26,6 +28,7 @@ TESTED_THROUGH: Mapping[str, str] = {
 # Folders and files that mirror something else than a module.
 WHOLE_REQUESTS = "journeys"
 DEPLOYMENT = "deploy"
+CLIENTS = "clients"  # other people's, before the real sidecar
 DOCUMENTS = frozenset(
     {"test_layout.py", "test_docs.py", "test_docs_settings.py", "test_tutorial.py", "test_config_examples.py"}
 )
@@ -93,7 +96,7 @@ def test_every_test_file_says_what_it_tests(test: str) -> None:
     room = len(path.parts) == 2 and subject == path.parent.name and (CODE / path.parent / "__init__.py").exists()
     attacks = subject.endswith(ATTACKS) and (CODE / path.parent).is_dir()
     named = test in DOCUMENTS | PROPERTIES
-    assert named or mirrored or room or attacks or path.parts[0] in {WHOLE_REQUESTS, DEPLOYMENT}
+    assert named or mirrored or room or attacks or path.parts[0] in {WHOLE_REQUESTS, DEPLOYMENT, CLIENTS}
 
 
 def test_rooms_of_tests_are_namespaces() -> None:

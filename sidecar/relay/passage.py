@@ -1,5 +1,6 @@
 """What a door and the relay say to each other."""
 
+from abc import abstractmethod
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -100,9 +101,9 @@ class Gathered(Passage):
     most = 0
     """The largest body that is waited for, in bytes."""
 
+    @abstractmethod
     def gathered(self, body: bytes) -> bytes:
         """The head that is sent with *body*, as ``Passage.head``. Raise ``Refusal``."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
