@@ -55,12 +55,18 @@ def url(listen: Endpoint) -> str:
     return str(listen) if isinstance(listen, Unix) else f"http://{listen}"
 
 
-def variables(*, listen: Endpoint, run: Path, handle: str | None, aws: bool) -> Mapping[str, str | None]:
+PLACEHOLDER = "placeholder"
+"""What AWS's clients sign with, so that they sign at all; the sidecar signs anew."""
+
+
+def variables(
+    *, listen: Endpoint, run: Path, handle: str | None, aws: bool, signs: bool = False
+) -> Mapping[str, str | None]:
     """The agent's variables; ``None``: it must not be set.
 
     *listen* is egress's, *run* the folder ``run.dir``; *handle* is the agent's, if the proxy's URL is to carry it;
-    *aws*: whether AWS credentials are handed out. No client knows a variable for a proxy on a unix socket: then there
-    is none.
+    *aws*: whether AWS credentials are handed out; *signs*: whether calls of AWS are signed on the way. No client knows
+    a variable for a proxy on a unix socket: then there is none.
     """
     found: dict[str, str | None] = {"SIDECAR_URL": url(listen)}
     if not isinstance(listen, Unix):
@@ -73,8 +79,10 @@ def variables(*, listen: Endpoint, run: Path, handle: str | None, aws: bool) -> 
         found["GIT_HTTP_PROXY_AUTHMETHOD"] = "basic"  # else git sends the user name only after it was refused
     found |= dict.fromkeys(_BUNDLES, str(run / BUNDLE))
     found |= dict.fromkeys(_ADDED, str(run / CA))
-    if aws:
+    if aws or signs:
         found |= dict.fromkeys(AWS_CREDENTIALS)
+    if signs and not aws:
+        found |= dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), PLACEHOLDER)
     if aws and not isinstance(listen, Unix):
         found["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"{url(listen)}/v1/aws/credentials"
         found["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] = str(run / TOKEN)
@@ -84,6 +92,11 @@ def variables(*, listen: Endpoint, run: Path, handle: str | None, aws: bool) -> 
 def hands_out_aws(providers: Iterable[Provider]) -> bool:
     """Whether the agent may have AWS credentials itself."""
     return any(provider.type == "aws" and provider.hand_out for provider in providers)
+
+
+def signs_aws(providers: Iterable[Provider]) -> bool:
+    """Whether there is a provider that signs calls of AWS."""
+    return any(provider.type == "aws" for provider in providers)
 
 
 def inherited(
@@ -96,7 +109,7 @@ def inherited(
     """What a child of the sidecar gets: *environ* with *variables*, without those that the configuration has *read*,
     and without the sidecar's own AWS credentials where a provider uses them."""
     kept_back = set(read)
-    if any(provider.type == "aws" for provider in providers):
+    if signs_aws(providers):
         kept_back |= set(AWS_CREDENTIALS)
     given = {name: value for name, value in environ.items() if name not in kept_back} | dict(variables)
     return {name: value for name, value in given.items() if value is not None}

@@ -32,6 +32,8 @@ class Known:
     """Whether ``agent.token`` gives a handle, be it here or not."""
     aws: bool
     """Whether AWS credentials are handed out."""
+    signs: bool = False
+    """Whether calls of AWS are signed on the way."""
     left: str | None = field(default=None, repr=False)
     """The handle in ``run.dir``, if there is one for this user."""
 
@@ -55,7 +57,7 @@ def told(known: Known, form: str) -> Told:
     handle = formats.referred() if secret else None if off or form == MANIFEST else _handle(known)
     if handle is None and not off:
         notes.append(_none(known, form))
-    found = variables(listen=known.listen, run=known.run, handle=handle, aws=known.aws and not off)
+    found = variables(listen=known.listen, run=known.run, handle=handle, aws=known.aws and not off, signs=known.signs)
     text = formats.kubernetes(found, secret) if form == MANIFEST else FORMATS[form](found)
     return Told(text, tuple(notes))
 

@@ -113,6 +113,7 @@ class Together:
             run=settings.run.dir,
             handle=token.reveal() if token is not None else None,
             aws=token is not None and environment.hands_out_aws(providers),
+            signs=environment.signs_aws(providers),
         )
         if agents is not None:
             variables = {**variables, **agents.variables}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.agent.environment import AWS_CREDENTIALS, hands_out_aws, inherited, variables
+from sidecar.agent.environment import AWS_CREDENTIALS, hands_out_aws, inherited, signs_aws, variables
 from sidecar.oauth.provider import Provider
 from sidecar.wire.endpoint import Tcp, Unix
 
@@ -73,6 +73,15 @@ class TestVariables:
             "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
         }
 
+    def test_where_calls_of_aws_are_signed_its_clients_get_something_to_sign_with(self) -> None:
+        found = variables(listen=LISTEN, run=RUN, handle="ag_1", aws=False, signs=True)
+        given = {name: value for name, value in found.items() if name in AWS_CREDENTIALS and value is not None}
+        assert given == {"AWS_ACCESS_KEY_ID": "placeholder", "AWS_SECRET_ACCESS_KEY": "placeholder"}
+        assert found["AWS_PROFILE"] is None
+
+    def test_a_placeholder_does_not_win_over_what_is_handed_out(self) -> None:
+        assert variables(listen=LISTEN, run=RUN, handle="ag_1", aws=True, signs=True)["AWS_ACCESS_KEY_ID"] is None
+
     @pytest.mark.parametrize("aws", [False, True])
     def test_a_unix_socket_has_no_proxy_variables(self, aws: bool) -> None:
         found = variables(listen=Unix(Path("/run/sidecar/egress.sock")), run=RUN, handle="ag_1", aws=aws)
@@ -86,6 +95,11 @@ class TestVariables:
 )
 def test_aws_is_handed_out_where_its_provider_says_so(kind: str, hand_out: bool, does: bool) -> None:
     assert hands_out_aws([provider(kind, hand_out=hand_out)]) is does
+
+
+@pytest.mark.parametrize(("kind", "does"), [("aws", True), ("api_key", False)])
+def test_calls_of_aws_are_signed_where_there_is_a_provider_for_it(kind: str, does: bool) -> None:
+    assert signs_aws([provider(kind)]) is does
 
 
 class TestInherited:

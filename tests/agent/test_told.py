@@ -27,7 +27,7 @@ def known(
     run: str = "/run/sidecar",
 ) -> Known:
     given = "off" if token == "off" else Secret(token) if token else None
-    return Known(listen, Path(run), given, shared or isinstance(given, Secret), aws, left)  # type: ignore[arg-type]  # "off" is one
+    return Known(listen, Path(run), given, shared or isinstance(given, Secret), aws, left=left)  # type: ignore[arg-type]  # "off" is one
 
 
 def proxy(one: Known) -> str:

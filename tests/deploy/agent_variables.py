@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sidecar.agent.environment import hands_out_aws, variables
+from sidecar.agent.environment import hands_out_aws, signs_aws, variables
 from sidecar.settings import load
 from tests.child import ROOT
 
@@ -18,4 +18,5 @@ def fixed() -> Mapping[str, str | None]:
         run=settings.run.dir,
         handle=None,
         aws=hands_out_aws(settings.providers.values()),
+        signs=signs_aws(settings.providers.values()),
     )
