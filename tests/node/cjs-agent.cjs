@@ -1,0 +1,3 @@
+const http = require('node:http');
+
+import('./asking.mjs').then(({ serve }) => serve(http));

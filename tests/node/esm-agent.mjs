@@ -1,0 +1,5 @@
+import http from 'node:http';
+
+import { serve } from './asking.mjs';
+
+serve(http);
