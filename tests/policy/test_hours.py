@@ -22,6 +22,7 @@ def moment(day: str, time: str) -> float:
     ("hours", "within", "without"),
     [
         ("08:00-18:00", ["mon 08:00", "sun 17:59"], ["mon 07:59", "sun 18:00"]),
+        ("08:30-09:15", ["mon 08:30", "sun 09:14"], ["mon 08:29", "sun 09:15"]),
         ("mon-fri 08:00-18:00", ["mon 08:00", "fri 17:59"], ["sat 12:00", "sun 12:00", "fri 18:00"]),
         ("wed 00:00-24:00", ["wed 00:00", "wed 23:59"], ["tue 23:59", "thu 00:00"]),
         ("fri-mon 09:00-10:00", ["fri 09:00", "sat 09:00", "sun 09:00", "mon 09:00"], ["tue 09:00", "thu 09:00"]),
@@ -66,7 +67,7 @@ def test_hours_follow_the_clocks_of_their_place_through_the_year() -> None:
 def test_a_text_that_is_no_hours_is_refused(text: str, what: str, mend: str) -> None:
     with pytest.raises(Unreadable) as refused:
         Hours.parse(text)
-    assert what in str(refused.value)
+    assert str(refused.value).startswith(what)
     assert mend in refused.value.mend
 
 
@@ -74,7 +75,7 @@ def test_a_text_that_is_no_hours_is_refused(text: str, what: str, mend: str) -> 
     ("text", "said"),
     [
         ("08:00-18:00", "mon,tue,wed,thu,fri,sat,sun 08:00-18:00 UTC"),
-        ("sat-sun 22:00-24:00 Europe/Berlin", "sat,sun 22:00-24:00 Europe/Berlin"),
+        ("sat-sun 22:45-24:00 Europe/Berlin", "sat,sun 22:45-24:00 Europe/Berlin"),
     ],
 )
 def test_hours_can_be_said(text: str, said: str) -> None:
