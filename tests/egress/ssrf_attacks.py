@@ -183,6 +183,8 @@ NAMES = [
         never=False,
     ),
     *named("mixed in the last", [(*(f"93.184.216.{each}" for each in range(34, 42)), "169.254.169.254")]),
+    *named("alias", [("169.254.169.254",), ("fd00:ec2::254",), (PUBLIC, "169.254.169.254")]),
+    *named("alias private", [("127.0.0.1",), ("10.0.0.1",)], never=False),
     Attack("by its name", "localhost", finds=("127.0.0.1", "::1"), never=False),
     Attack("by its name", "LocalHost", finds=("127.0.0.1", "::1"), never=False),
     Attack("by its name", "metadata.google.internal", finds=("169.254.169.254",)),
@@ -238,6 +240,31 @@ RESEMBLING = (
     ),
 )
 """Hosts that are taken for a route's by who compares loosely; all of them are public."""
+
+TARGETS = (
+    *("ftp://169.254.169.254/", "gopher://127.0.0.1:80/_x", "file:///etc/passwd", "unix:/run/sidecar/control.sock"),
+    *("dict://127.0.0.1:80/", "data:,x", "//169.254.169.254/", "http:169.254.169.254/", "http:/169.254.169.254/"),
+    *("http:///169.254.169.254/", "http://", "http:///", "http://?@169.254.169.254", "http://#@169.254.169.254/", "*"),
+    *("169.254.169.254", "169.254.169.254:80", "169.254.169.254/latest", "@169.254.169.254", "\\\\169.254.169.254\\x"),
+    *("http:\\\\169.254.169.254\\", "http://169.254.169.254\\@93.184.216.34/", "http://[::ffff:169.254.169.254/"),
+    *("http://93.184.216.34:80:80/", "http://93.184.216.34 .evil/", "http://93.184.216.34\t/", "http+unix://%2frun/"),
+    *("/to/", "/to/metadata/", "/to/..", "/to//169.254.169.254/", "/to/http://169.254.169.254/", "/169.254.169.254/"),
+    *("/to/plain@169.254.169.254/", "/to/plain:80@169.254.169.254/", "/to/plain.evil.example/", "/to/plain%2f..%2fx"),
+    *(
+        "/to/plain/../../169.254.169.254/",
+        "/to/plain/%2e%2e/x",
+        "/to/plain\\@169.254.169.254/",
+        "/to/PLAIN/",
+        "/to/%70lain/",
+    ),
+    *(
+        "/to/plain/..",
+        "/to/plain#@169.254.169.254/",
+        "/v1/../to/plain/",
+        "/to/./plain/",
+    ),
+)
+"""Request targets that lead nowhere; ``plain`` is a route."""
 
 CONTROLS = {
     "a public name": Attack("control", "good-4.example", finds=(PUBLIC,)),
