@@ -71,7 +71,8 @@ async def _serve(settings: Settings, config: Path, environ: Mapping[str, str]) -
         loop.add_signal_handler(signal.SIGHUP, lambda: reloads.create_task(_reload(sidecar)))
         announce(sidecar, sys.stdout)
         await told.wait()
-        log.info("told to stop: not ready any more, up to %g s for what is open", settings.inbound.timeouts.drain)
+        longest = max(settings.inbound.timeouts.drain, settings.egress.timeouts.drain)
+        log.info("told to stop: not ready any more, up to %g s for what is open", longest)
         with contextlib.suppress(asyncio.CancelledError):
             await sidecar.drain()
     return 0

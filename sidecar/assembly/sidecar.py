@@ -105,9 +105,12 @@ class Sidecar:
         await self.listeners["inbound"].relay.drain()
 
     async def drain(self) -> None:
-        """As ``retire``, and then the same with what the agent has open."""
+        """As ``retire``, and then the same with what the agent has open: that has the longer of both times in all."""
+        began = self._loop.time()
         await self.retire()
-        await self.listeners["egress"].relay.drain()
+        relay = self.listeners["egress"].relay
+        longest = max(self.settings.inbound.timeouts.drain, relay.timeouts.drain)
+        await relay.drain(min(relay.timeouts.drain, longest - (self._loop.time() - began)))
 
     async def stop(self) -> None:
         """End everything; the journal is drained once more."""

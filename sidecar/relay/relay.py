@@ -26,6 +26,8 @@ _BACKLOG = 1024
 _LONGEST_PATH = 107
 """Bytes of ``sun_path`` without its NUL (unix(7))."""
 _EVICTED = 64
+_FAREWELL_SECONDS = 1.0
+"""How long a TLS peer has to say goodbye as well (RFC 8446, section 6.1): without, 30 s."""
 _DONE = Outcome.DONE
 
 
@@ -112,7 +114,13 @@ class Relay:
             self._servers.append(server)
             return endpoint
         server = await self._loop.create_server(
-            self.connection, endpoint.host, endpoint.port, ssl=tls, backlog=_BACKLOG, reuse_address=True
+            self.connection,
+            endpoint.host,
+            endpoint.port,
+            ssl=tls,
+            ssl_shutdown_timeout=_FAREWELL_SECONDS if tls is not None else None,
+            backlog=_BACKLOG,
+            reuse_address=True,
         )
         self._servers.append(server)
         return Tcp(endpoint.host, server.sockets[0].getsockname()[1])
@@ -125,7 +133,12 @@ class Relay:
     ) -> asyncio.Transport:
         """Go on over *transport* as a TLS server. Raise ``OSError`` or ``ssl.SSLError``."""
         secure = await self._loop.start_tls(
-            transport, protocol, context, server_side=True, ssl_handshake_timeout=self.timeouts.head
+            transport,
+            protocol,
+            context,
+            server_side=True,
+            ssl_handshake_timeout=self.timeouts.head,
+            ssl_shutdown_timeout=_FAREWELL_SECONDS,
         )
         if secure is None:
             raise ConnectionResetError("the connection has gone")
@@ -158,14 +171,14 @@ class Relay:
                     log.exception("a connection could not be ended in order")
                     connection.transport.abort()
 
-    async def drain(self) -> None:
-        """Take nothing new; let what is open run to its end, or to ``timeouts.drain``."""
+    async def drain(self, seconds: float | None = None) -> None:
+        """Take nothing new; let what is open run to its end, for *seconds* at most, or ``timeouts.drain``."""
         self.draining = True
         for server in self._servers:
             server.close()
         for connection in [each for each in self._connections if each.idle]:
             connection.transport.close()
-        deadline = self._loop.time() + self.timeouts.drain
+        deadline = self._loop.time() + (self.timeouts.drain if seconds is None else seconds)
         while self._connections and self._loop.time() < deadline:  # noqa: ASYNC110 - once in a life, not worth an event
             await asyncio.sleep(0.02)
         self.stop()

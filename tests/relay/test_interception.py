@@ -6,7 +6,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -157,3 +157,13 @@ async def test_a_caller_that_leaves_during_the_handshake_leaves_nothing_behind()
         one.reset()
         await until(lambda: at.served.relay.connections == 0)
         assert not at.door.tunnel.inside
+
+
+async def test_a_peer_that_does_not_say_goodbye_is_not_waited_for() -> None:
+    async with scene() as at, caller(at.served.endpoint) as one:
+        await inside(one, at.trust)
+        await one.ask(GET)
+        cast(asyncio.Transport, one.writer.transport).pause_reading()  # it sees no close_notify, and so answers none
+        began = asyncio.get_running_loop().time()
+        await at.served.relay.drain(10.0)
+        assert asyncio.get_running_loop().time() - began < 5.0  # five times what is waited for it
