@@ -12,7 +12,6 @@ REGION = r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]+"
 _REGION = re.compile(REGION)
 _S3_REGION = re.compile(rf"s3-(?:external-1|fips-)?({REGION})?")
 _CREDENTIAL = re.compile(rf"\bCredential=[^/,\s]+/[0-9]{{8}}/({REGION}|\*)/([a-z0-9-]{{1,64}})/aws4_request\b")
-_SIGNED = re.compile(r"\bSignedHeaders=([a-z0-9;!#$%&'*+.^_`|~-]+)")
 _SUFFIX = re.compile(r"\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|api\.aws|on\.aws|api\.amazonwebservices\.com\.cn)\Z")
 
 S3_RULES = frozenset({"s3", "s3-outposts", "s3-object-lambda", "s3express"})
@@ -79,12 +78,6 @@ def placeholder(authorization: str) -> Scope | None:
     """What the agent's client signed for. It may sign for several regions (``*``): such a request has no region."""
     found = _CREDENTIAL.search(authorization)
     return Scope(found[1], found[2]) if found and found[1] != "*" else None
-
-
-def signed_headers(authorization: str) -> frozenset[str]:
-    """The lower-case names that the agent's client signed."""
-    found = _SIGNED.search(authorization)
-    return frozenset(found[1].split(";")) if found else frozenset()
 
 
 def host(name: str) -> Scope | None:

@@ -222,6 +222,21 @@ async def test_the_agents_own_keys_are_handed_out_and_its_own_calls_are_signed_a
     assert events["attributes"]["identity.provider"] == "cloud"
 
 
+async def test_a_reload_that_changes_the_provider_begins_new_sessions(
+    client: aiohttp.ClientSession, stage: Stage, issuer: Issuer, fastapi: str
+) -> None:
+    headers = {"X-Identity-Invocation": await handle(client, stage, issuer, "alice")}
+    roles = [ROLE, f"{ROLE}-2"]
+    for role in roles:
+        stage.running.write(configured(issuer, fastapi, stage.cloud.world, role_arn=role))
+        stage.running.reload()
+        await stage.running.said("read again: taken" if role != ROLE else "nothing has changed")
+        for _ in range(3):
+            async with client.get(f"{stage.egress}/to/bucket/", headers=headers) as answer:
+                assert answer.status == 200, await answer.text()
+    assert [call["RoleArn"] for call in stage.cloud.calls] == roles
+
+
 THROUGH_MOTO = """
 import boto3, os
 s3 = boto3.client("s3", endpoint_url=os.environ["BASE"])
