@@ -164,6 +164,7 @@ class Door:
         self._own = own
         self._clock = clock
         self._manners = manners
+        self._attaches = manners.baggage
         self._verifier = verifier
         self._journal = journal
         self._tracer = tracer
@@ -202,11 +203,11 @@ class Door:
         if rule is Rule.OWNED and self._own is not None:
             return Passage(
                 self._own,
-                self._request(head, self._kept(head, peer), trace, b""),
+                self._request(head, peer, trace),
                 b"X-Trace-Id: %b\r\n" % trace.trace_id,
             )
         if rule is Rule.PUBLIC or self._passes(head):
-            return Visit(self, head, self._request(head, self._kept(head, peer), trace, b""), trace, self.clock_ns())
+            return Visit(self, head, self._request(head, peer, trace), trace, self.clock_ns())
         return None
 
     def _passes(self, head: Head[Plan]) -> bool:
@@ -221,33 +222,39 @@ class Door:
         self, head: Head[Plan], peer: Peer, trace: Trace, verified: Verified[Caller]
     ) -> Passage | Awaitable[Passage]:
         caller = verified.prepared
+        trace_id, span_id, _, flags = trace
         began = self.clock_ns()
-        self._journal.record(
-            caller.admitted.fill(began, trace.trace_id, trace.span_id, trace.span_id, head.method, head.path)
-        )
-        left = verified.expires - began / 1e9
-        invocation, handle = self.invocations.open(caller.principal, trace.trace_id, trace.span_id, left)
+        self._journal.record(caller.admitted.fill(began, trace_id, span_id, span_id, head.method, head.path))
+        invocation, handle = self.invocations.open(caller.principal, trace_id, span_id, verified.expires - began / 1e9)
         head.token = verified
         kept = self._kept(head, peer)
         if head.key or not head.shape.kept:
             self.shapes.keep(head)
-        added = b"%bX-Identity-Invocation: %b\r\n" % (caller.lines, handle)
-        member = b"identity.invocation=" + self.invocations.attach(invocation) if self._manners.baggage else b""
-        sent = self._request(head, kept, trace, added, member)
+        plan, more = head.shape.plan, b""
+        if plan.tracestate or plan.baggage or self._attaches:
+            member = b"identity.invocation=" + self.invocations.attach(invocation) if self._attaches else b""
+            more = self._context(head, trace, member)
+        sent = b"%b %b HTTP/1.1\r\n%btraceparent: 00-%b-%b-%b\r\n%b%bX-Identity-Invocation: %b\r\n" % (
+            head.method, head.target, kept, trace_id, span_id, flags, more, caller.lines, handle,
+        )  # fmt: skip
         return Visit(self, head, sent, trace, began, caller, invocation)
 
-    def _request(self, head: Head[Plan], kept: bytes, trace: Trace, added: bytes, member: bytes = b"") -> bytes:
-        """The head that the agent gets: what the caller may say, then what only the sidecar says. *member* is the
-        sidecar's own of ``baggage``."""
+    def _request(self, head: Head[Plan], peer: Peer, trace: Trace) -> bytes:
+        """The head that is sent where nobody is asked who they are."""
+        said = (head.method, head.target, self._kept(head, peer), trace.traceparent, self._context(head, trace))
+        return b"%b %b HTTP/1.1\r\n%btraceparent: %b\r\n%b" % said
+
+    @staticmethod
+    def _context(head: Head[Plan], trace: Trace, member: bytes = b"") -> bytes:
+        """What goes with a caller's trace. *member* is the sidecar's own of ``baggage``."""
         plan = head.shape.plan
-        context = b"traceparent: 00-%b-%b-%b\r\n" % (trace.trace_id, trace.span_id, trace.flags)
+        context = b""
         if plan.tracestate and trace.parent and (state := tracestate(_joined(head, plan.tracestate))):
             context += b"tracestate: %b\r\n" % state
-        if plan.baggage or member:
-            said = strip_identity(_joined(head, plan.baggage)) if plan.baggage else b""
-            if said or member:
-                context += b"baggage: %b\r\n" % b",".join(filter(None, (said, member)))
-        return b"%b %b HTTP/1.1\r\n%b%b%b" % (head.method, head.target, kept, context, added)
+        said = strip_identity(_joined(head, plan.baggage)) if plan.baggage else b""
+        if said or member:
+            context += b"baggage: %b\r\n" % b",".join(filter(None, (said, member)))
+        return context
 
     def _kept(self, head: Head[Plan], peer: Peer) -> bytes:
         """The lines that pass as they came, and how the request came here: the same for all heads with these fields."""

@@ -24,7 +24,9 @@ FIELDS = rb"((?:" + _NAME + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+)"
 _REQUEST = re.compile(
     rb"(?!(?:CONNECT|TRACE) )([A-Z][A-Z\-]{0,31}+) (/[\x21\x22\x24-\x7e]*+) HTTP/1\.([01])\r\n" + FIELDS + rb"\r\n"
 )
-_REQUEST_LINE = re.compile(rb"(?!(?:CONNECT|TRACE) )([A-Z][A-Z\-]{0,31}+) (/[\x21\x22\x24-\x7e]*+) HTTP/1\.([01])\r\n")
+_METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
+_IN_TARGET = bytes([*range(0x21, 0x23), *range(0x24, 0x7F)])
+"""For heads that are known: the engine of the expressions would have to be fetched into the cache for a line."""
 _TRAILERS = re.compile(FIELDS + rb"\r\n")
 LENGTH = re.compile(rb"[0-9]{1,18}")
 _HOST = re.compile(rb"(?:[A-Za-z0-9\-._~%!$&'()*+;=]{1,255}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
@@ -264,8 +266,18 @@ class Known(Generic[T]):
         for at, same in self._rest:
             if not key.startswith(same, at):
                 return None
-        head = _again(data, fields_at, self._head)
-        if head is not None and self._varied:
+        line = data[:fields_at].split(b" ")
+        if len(line) != 3 or line[0] not in _METHODS or line[2] != b"HTTP/1.1\r\n":
+            return None
+        target = line[1]
+        if not target.startswith(b"/") or target.translate(None, _IN_TARGET):
+            return None
+        gate = _Gate()
+        if gate.opens(data) or not gate.complete:
+            return None
+        head = _like(self._head)
+        head.method, head.target, head.path = line[0], target, target.partition(b"?")[0]
+        if self._varied:
             head.lines = lines = head.lines.copy()
             for index, at, end in self._varied:
                 lines[index] = key[at:end]
@@ -384,11 +396,13 @@ def parse(data: bytes, shapes: Shapes[T], before: Head[T] | None = None) -> Head
     *before* is the last head of the same connection: one that is the same, token and all, is known. llhttp sees every
     head, whatever is known of it.
     """
-    if before is not None and data == before.whole and before.shape.upgrade < 0 and _passes(data, before):
-        head = _like(before)
-        head.method, head.target, head.path = before.method, before.target, before.path
-        head.whole, head.cut, head.token = data, before.cut, before.token
-        return head
+    if before is not None and data == before.whole and before.shape.upgrade < 0:
+        gate = _Gate()
+        if not gate.opens(data) and gate.complete is not (before.length > 0 or before.chunked):
+            head = _like(before)
+            head.method, head.target, head.path = before.method, before.target, before.path
+            head.whole, head.cut, head.token = data, before.cut, before.token
+            return head
     if shapes.token is not None:
         begins = data.find(_BEARER) + len(_BEARER)
         if data[begins - len(_BEARER) - 3 : begins - len(_BEARER)] in _BEFORE_BEARER:
@@ -416,7 +430,7 @@ def _abridged(data: bytes, shapes: Shapes[T]) -> Head[T]:
     head = known.of(data, fields_at, key) if known is not None else None
     if head is None:
         head = _read(data, shapes)
-        head.key = key
+        head.key = key if head.minor else b""
     return head
 
 
@@ -457,28 +471,6 @@ def _read(data: bytes, shapes: Shapes[T]) -> Head[T]:
     if not (head.websocket if upgraded else gate.complete is not body):
         raise BadRequest("llhttp reads an upgrade, or another body")
     return head
-
-
-def _again(data: bytes, fields_at: int, before: Head[T]) -> Head[T] | None:
-    """The head that has another request line and the same fields as *before*; ``None`` where that is not all."""
-    match = _REQUEST_LINE.fullmatch(data, 0, fields_at)
-    if match is None:
-        return None
-    method, target, minor = match.groups()
-    if (minor == b"1") is not (before.minor == 1):
-        return None
-    if not _passes(data, before):
-        return None
-    head = _like(before)
-    head.method, head.target = method, target
-    head.path = target.partition(b"?")[0]
-    return head
-
-
-def _passes(data: bytes, before: Head[T]) -> bool:
-    """Whether llhttp reads *data* as it read *before*."""
-    gate = _Gate()
-    return not gate.opens(data) and gate.complete is not (before.length > 0 or before.chunked)
 
 
 def _like(before: Head[T]) -> Head[T]:
