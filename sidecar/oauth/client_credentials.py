@@ -6,6 +6,7 @@ from sidecar.errors import ProviderRefused, ProviderUnreachable
 from sidecar.oauth import messages
 from sidecar.oauth.credential import Ask, Credential
 from sidecar.oauth.kept import Held, Kept, held, late
+from sidecar.oauth.messages import Endpoint
 from sidecar.oauth.provider import Provider
 from sidecar.oauth.surroundings import Surroundings
 from sidecar.wire.http import Late, Request, Response, Unreachable
@@ -25,7 +26,8 @@ class ClientCredentials:
         self._tokens: Kept[frozenset[str], Credential] = Kept(
             provider.name, clock=surroundings.clock, tasks=surroundings.tasks, seconds=surroundings.seconds
         )
-        self._discovered, self._discovered_until = "", float("-inf")
+        self._discovered: Endpoint | None = None
+        self._discovered_until = float("-inf")
 
     def ready(self, ask: Ask) -> Credential | None:
         return None if ask.force else self._tokens.ready(ask.scopes, lambda: self._get(ask))
@@ -38,9 +40,10 @@ class ClientCredentials:
 
     async def _get(self, ask: Ask) -> Held[Credential]:
         """A new token."""
-        provider, endpoint = self._provider, self._provider.token_url or await self._discover()
+        provider, url = self._provider, self._provider.token_url
+        endpoint = Endpoint(url, url) if url is not None else await self._discover()
         request = messages.token_request(
-            provider, endpoint, ask.scopes, self._assertion(endpoint), self._surroundings.seconds
+            provider, endpoint.url, ask.scopes, self._assertion(endpoint.audience), self._surroundings.seconds
         )
         try:
             answer = await self._fetch(request, "token endpoint")
@@ -56,17 +59,17 @@ class ClientCredentials:
         credential = Credential(granted.token, lines=line, expires=expires, scopes=scopes)
         return held(credential, now, granted.lifetime)
 
-    def _assertion(self, endpoint: str) -> str | None:
+    def _assertion(self, audience: str) -> str | None:
         """With ``private_key_jwt`` the client's proof: signed by the sidecar's own key, which it publishes."""
         if self._provider.client_auth != "private_key_jwt":
             return None
         jti = base64url_encode(self._surroundings.random(16)).decode()
-        claims = messages.client_assertion(self._provider.client_id or "", endpoint, jti, self._clock())
+        claims = messages.client_assertion(self._provider.client_id or "", audience, jti, self._clock())
         return self._surroundings.signer().sign("JWT", claims)
 
-    async def _discover(self) -> str:
+    async def _discover(self) -> Endpoint:
         """The token endpoint, as the issuer's metadata names it."""
-        if self._clock() < self._discovered_until:
+        if self._discovered is not None and self._clock() < self._discovered_until:
             return self._discovered
         name, issuer, status = self._provider.name, self._provider.discovery or "", 0
         for url in messages.metadata_urls(issuer):

@@ -34,6 +34,16 @@ _WELL_KNOWN = "/.well-known/"
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where tokens are asked for."""
+
+    url: str
+    audience: str
+    """Whom a client's assertion is for: the issuer where it is known, as it should be (RFC 7523, section 3), else the
+    endpoint."""
+
+
+@dataclass(frozen=True, slots=True)
 class Granted:
     """A token endpoint's good answer."""
 
@@ -60,18 +70,19 @@ def metadata_urls(issuer: str) -> tuple[str, ...]:
     )
 
 
-def token_endpoint(body: bytes, provider: str, issuer: str) -> str:
+def token_endpoint(body: bytes, provider: str, issuer: str) -> Endpoint:
     """Raise ``ProviderRefused`` unless the metadata is *issuer*'s own (RFC 8414, section 3.3) and names an endpoint
     that is as safe as it."""
     document = _object(body, provider, "metadata")
-    if document.get("issuer") not in _issuers(issuer):
+    named = document.get("issuer")
+    if not isinstance(named, str) or named not in _issuers(issuer):
         mend = f"Set providers.{provider}.discovery to the issuer's URL exactly as it calls itself, or set token_url."
         raise ProviderRefused(f"{provider}: the metadata is another issuer's", mend=mend)
     endpoint = document.get("token_endpoint")
     if not isinstance(endpoint, str) or not _as_safe(endpoint, issuer):
         mend = f"Set providers.{provider}.token_url: the issuer's metadata has no token endpoint that can be used."
         raise ProviderRefused(f"{provider}: the metadata names no token endpoint, or an unsafe one", mend=mend)
-    return endpoint
+    return Endpoint(endpoint, named)
 
 
 def _issuers(issuer: str) -> tuple[str, ...]:
@@ -98,11 +109,11 @@ def _as_safe(url: str, issuer: str) -> bool:
 # Asking for a token
 
 
-def client_assertion(client_id: str, endpoint: str, jti: str, now: float) -> dict[str, Any]:
-    """The claims by which a client proves itself with a key (RFC 7523, section 3). The audience is the very URL that
-    they are sent to, so that they are good nowhere else."""
+def client_assertion(client_id: str, audience: str, jti: str, now: float) -> dict[str, Any]:
+    """The claims by which a client proves itself with a key (RFC 7523, section 3), for one audience: good nowhere
+    else."""
     issued = int(now)
-    return {"iss": client_id, "sub": client_id, "aud": endpoint, "jti": jti, "iat": issued, "exp": issued + 60}
+    return {"iss": client_id, "sub": client_id, "aud": audience, "jti": jti, "iat": issued, "exp": issued + 60}
 
 
 def token_request(

@@ -26,6 +26,7 @@ from tests.oidc_provider import OidcProvider, oidc_provider
 SECRET = "hunter2"
 ISSUER = "https://as.example.com"
 TOKEN_URL = f"{ISSUER}/token"
+OPENID_CONFIGURATION = f"{ISSUER}/.well-known/openid-configuration"
 
 
 def crm(**settings: Any) -> Provider:
@@ -137,6 +138,17 @@ async def test_a_client_with_a_key_proves_itself_by_it() -> None:
         assert b"client_assertion=signed.2.JWT" in surround.requests[1].body
 
 
+@pytest.mark.parametrize("discovery", ["https://as.example.com", OPENID_CONFIGURATION])
+async def test_where_the_issuer_is_known_the_clients_proof_is_for_the_issuer(discovery: str) -> None:
+    says = Discovered(OPENID_CONFIGURATION, {"issuer": ISSUER, "token_endpoint": TOKEN_URL})
+    provider = crm(client_auth="private_key_jwt", client_secret=None, token_url=None, discovery=discovery)
+    async with source(provider, says) as (one, surround):
+        await one.obtain(asking())
+        ((_, claims),) = surround.signed
+        assert claims["aud"] == ISSUER
+        assert surround.requests[-1].url == TOKEN_URL
+
+
 # discovery
 
 
@@ -153,7 +165,7 @@ class Discovered(Tokens):
         return answer(self.document) if request.url == self.at else Response(404, {}, b"<html>")
 
 
-OAUTH, OPENID = f"{ISSUER}/.well-known/oauth-authorization-server", f"{ISSUER}/.well-known/openid-configuration"
+OAUTH, OPENID = f"{ISSUER}/.well-known/oauth-authorization-server", OPENID_CONFIGURATION
 
 
 @pytest.mark.parametrize(("at", "tried"), [(OAUTH, [OAUTH]), (OPENID, [OAUTH, OPENID])])
@@ -357,6 +369,12 @@ async def test_a_certified_providers_refusals_say_what_to_check(
                 await one.obtain(asking())
             assert refused.value.status == 502
             assert mends in refused.value.detail
+
+
+async def test_a_certified_provider_takes_a_proof_for_its_endpoint_as_well(certified: OidcProvider) -> None:
+    where = {"token_url": f"{certified.plain}/token", "discovery": None}
+    async with real(certified, client_id="by-key", client_auth="private_key_jwt", client_secret=None, **where) as one:
+        assert (await one.obtain(asking())).token.reveal()
 
 
 async def test_what_a_certified_provider_grants_less_than_was_asked_for_is_said(certified: OidcProvider) -> None:

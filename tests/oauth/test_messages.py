@@ -14,6 +14,7 @@ from sidecar.oauth.messages import (
     MOST_BYTES,
     MOST_LIFETIME,
     MOST_TOKEN,
+    Endpoint,
     Granted,
     client_assertion,
     granted,
@@ -105,13 +106,13 @@ def test_metadata_is_looked_for_where_the_standards_put_it(issuer: str, urls: tu
 )
 def test_the_token_endpoint_is_the_issuers_own(configured: str, named: str) -> None:
     body = json.dumps({"issuer": named, "token_endpoint": URL}).encode()
-    assert token_endpoint(body, "crm", configured) == URL
+    assert token_endpoint(body, "crm", configured) == Endpoint(URL, named)
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9/t", "http://localhost:9/t", "https://as.example.com/t"])
 def test_in_development_the_endpoint_may_be_on_loopback_too(endpoint: str) -> None:
     body = json.dumps({"issuer": "http://127.0.0.1:8", "token_endpoint": endpoint}).encode()
-    assert token_endpoint(body, "crm", "http://127.0.0.1:8") == endpoint
+    assert token_endpoint(body, "crm", "http://127.0.0.1:8").url == endpoint
 
 
 @pytest.mark.parametrize(
@@ -183,7 +184,7 @@ def test_audience_and_resource_go_along() -> None:
     assert "scope" not in form(request)
 
 
-def test_a_clients_assertion_is_good_at_one_endpoint_for_a_minute() -> None:
+def test_a_clients_assertion_is_good_in_one_place_for_a_minute() -> None:
     assert client_assertion("c", URL, "j", NOW + 0.7) == {
         "iss": "c",
         "sub": "c",
