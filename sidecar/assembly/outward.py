@@ -73,7 +73,16 @@ def outward(settings: Settings, ground: Ground, api: Pool, before: Outward | Non
     tls = cache(lambda: trust(str(ca_file) if ca_file else None))
     policy = Declared(settings.capabilities.values())
     tracer = Tracer(ground.ids, settings.telemetry.sample)
-    record = Record(ground.journal, ground.subjects.of, time.time_ns, lambda: ground.invocations.open_count)
+    spans = ground.journal.spans
+    record = Record(
+        ground.journal,
+        ground.subjects.of,
+        time.time_ns,
+        lambda: ground.invocations.open_count,
+        spans.ended if spans is not None else None,
+    )
+    if before is not None:
+        record.own_during = before.record.own_during
     sources = _sources(settings, ground, tls, before if same_world else None)
     routes = Routes(settings.egress.routes.values())
     exits = {

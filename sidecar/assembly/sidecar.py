@@ -230,6 +230,10 @@ class Sidecar:
         return self._house
 
     @property
+    def outward(self) -> Outward:
+        return self._out
+
+    @property
     def ground(self) -> Ground:
         return self._ground
 

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sidecar.egress import fields
@@ -136,10 +137,7 @@ class Door:
     # three ways in
 
     def admit(self, head: Head[Plan], peer: Peer) -> Passage | Opening | Awaitable[Passage | Opening]:
-        trace = self._tracer.enter(
-            head.value(head.shape.plan.traceparent) if head.shape.plan.traceparent >= 0 else None
-        )
-        call = head.memo = Call(trace.trace_id, trace.span_id, proxied=head.authority != b"")
+        call = head.memo = self._call(head)
         if peer.tunnel is not None:
             return self._inside(head, peer, call, peer.tunnel)
         if head.method == b"CONNECT":
@@ -156,6 +154,14 @@ class Door:
         if head.path.startswith(_API):
             return self._own(head)
         raise RouteUnknown("no path of this listener", mend="Use /to/<route>/…, or the calls below /v1/.")
+
+    def _call(self, head: Head[Plan]) -> Call:
+        index = head.shape.plan.traceparent
+        trace = self._tracer.enter(head.value(index) if index >= 0 else None)
+        call = Call(trace.trace_id, trace.span_id, trace.parent, trace.flags, proxied=head.authority != b"")
+        if self._record.exports:
+            call.began, call.ended = self._record.now(), partial(self._record.ended, call, head.method, head.path)
+        return call
 
     def _prefixed(self, head: Head[Plan], peer: Peer, call: Call) -> Passage | Awaitable[Passage]:
         name = head.path[4:].partition(b"/")[0]
@@ -210,7 +216,7 @@ class Door:
         if call.caller is None:
             raise ProxyInvocationMissing("no handle, and no route leads there")
         if isinstance(call.caller, Invocation):
-            call.trace_id = call.caller.trace_id
+            call.joins(call.caller)
         self._record.passed(call, head)
         pool = self._past(destination)
         if head.method == b"CONNECT":
@@ -243,7 +249,7 @@ class Door:
         call.caller = caller
         invocation = caller if isinstance(caller, Invocation) else None
         if invocation is not None:
-            call.trace_id = invocation.trace_id
+            call.joins(invocation)
         self._permit(call, leg.route, invocation, head.method, below)
         if source is None:
             return self._go(head, peer, call, out, found, target, None)

@@ -48,6 +48,8 @@ class Outward(Passage):
         caller, held = self._call.caller, self._held
         if isinstance(caller, Invocation) and held is not None:
             self._invocations.release(caller, held)
+        if self._call.ended is not None:
+            self._call.ended(status)
 
 
 class Signed(Outward, Gathered):

@@ -11,8 +11,10 @@ from sidecar.events import Attribute, Event, Name, Template, Value, clean_method
 from sidecar.identity.principal import Principal
 from sidecar.invocation.caller import Agent, Caller
 from sidecar.invocation.invocation import Invocation
+from sidecar.journal import Ended
 from sidecar.policy.decision import Decision
 from sidecar.relay.head import Head
+from sidecar.wire.trace import Trace
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,11 @@ class Call:
 
     trace_id: bytes
     span_id: bytes
+    parent: bytes = b""
+    """The span of the agent's that it belongs to, if it said one."""
+    flags: bytes = b"01"
+    began: int = 0
+    """Nanoseconds since the epoch."""
     proxied: bool = False
     """It came as to a proxy: by CONNECT or in absolute form."""
     leg: Leg | None = None
@@ -34,8 +41,15 @@ class Call:
     decision: Decision | None = None
     sticks: bool = False
     """Its connection is its caller's until that ends: the next one on it may be nobody's."""
+    ended: Callable[[int], None] | None = None
+    """Told of its end, with the answer's status or 0."""
     host: str = ""
     """Whom it is for, where no route says so."""
+
+    def joins(self, invocation: Invocation) -> None:
+        """It is of *invocation*'s trace, whatever trace the agent says."""
+        if self.trace_id != invocation.trace_id:
+            self.trace_id, self.parent, self.flags = invocation.trace_id, invocation.id, b"01"
 
 
 class Journal(Protocol):
@@ -54,8 +68,10 @@ class Record:
         subjects: Callable[[Principal], Mapping[str, Value]],
         clock_ns: Callable[[], int],
         open_count: Callable[[], int],
+        spans: Callable[[Ended], None] | None = None,
     ) -> None:
-        """*subjects* gives a principal's attributes, *open_count* how many invocations are open."""
+        """*subjects* gives a principal's attributes, *open_count* how many invocations are open; *spans* exports."""
+        self._spans = spans
         self._journal = journal
         self._subjects = subjects
         self._clock_ns = clock_ns
@@ -86,6 +102,24 @@ class Record:
             head.path,
         )
         self._journal.record(event)
+
+    @property
+    def exports(self) -> bool:
+        """Whether calls that end become spans."""
+        return self._spans is not None
+
+    def now(self) -> int:
+        return self._clock_ns()
+
+    def ended(self, call: Call, method: bytes, path: bytes, status: int) -> None:
+        """A call that left has ended: where traces are exported, it is a span of its invocation's trace."""
+        if self._spans is None:
+            return
+        attributes: dict[str, Value] = self._who(call.caller)
+        if call.leg is not None:
+            attributes |= _route(call.leg)
+        trace = Trace(call.trace_id, call.span_id, call.parent, call.flags)
+        self._spans(Ended(trace, call.began, self._clock_ns(), method, path, status, attributes, outward=True))
 
     def passed(self, call: Call, head: Head[Any]) -> None:
         """A call leaves where no route leads, without a credential. Raise ``AuditUnavailable``."""

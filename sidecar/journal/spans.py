@@ -32,6 +32,8 @@ class Ended(NamedTuple):
     path: bytes
     status: int
     attributes: Mapping[str, Value]
+    outward: bool = False
+    """It went out, to an upstream."""
 
 
 class Spans:
@@ -138,11 +140,13 @@ class _Make:
 
         self._resource = resource
         self._scope = scope()
-        self._span, self._context, self._kind = ReadableSpan, SpanContext, SpanKind.SERVER
+        self._span, self._context = ReadableSpan, SpanContext
+        self._kinds = {False: SpanKind.SERVER, True: SpanKind.CLIENT}
         self._flags, self._ok, self._error = TraceFlags, Status(StatusCode.UNSET), Status(StatusCode.ERROR)
 
     def span(self, ended: Ended) -> "ReadableSpan":
-        """*ended* as a server's span (semantic conventions for HTTP); its parent is the caller's where there is one."""
+        """*ended* as a server's span, or a client's (semantic conventions for HTTP); its parent is the caller's where
+        there is one."""
         trace = ended.trace
         trace_id, flags = int(trace.trace_id, 16), self._flags(int(trace.flags, 16))
         method = clean_method(ended.method).decode()
@@ -159,7 +163,7 @@ class _Make:
                 Attribute.STATUS.value: ended.status,
                 **ended.attributes,
             },
-            kind=self._kind,
+            kind=self._kinds[ended.outward],
             status=self._error if ended.status >= 500 else self._ok,
             start_time=ended.start_ns,
             end_time=ended.end_ns,

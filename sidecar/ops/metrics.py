@@ -69,6 +69,11 @@ ACCEPTED = Metric(
 HANDLES = Metric(
     "sidecar_handles", Type.GAUGE, 'Invocations by state: "open", or "lingering" after their response.', ("state",)
 )
+AGENT_CALLS = Metric(
+    "sidecar_agent_calls_during_invocations_total",
+    Type.COUNTER,
+    "Calls out that the agent made for itself, or that nobody was named for, while invocations were open.",
+)
 ISSUER_KEYS = Metric("sidecar_issuer_keys", Type.GAUGE, "Verification keys that are held for the issuer.", ("issuer",))
 ISSUER_KEY_AGE = Metric(
     "sidecar_issuer_key_age_seconds",
@@ -93,7 +98,7 @@ MAX_FDS = Metric("process_max_fds", Type.GAUGE, "File descriptors that may be op
 
 METRICS = (
     *(BUILD, READY, REQUESTS, REFUSALS, RESPONSES, IN_FLIGHT, CONNECTIONS, ACCEPTED),
-    *(HANDLES, ISSUER_KEYS, ISSUER_KEY_AGE),
+    *(HANDLES, AGENT_CALLS, ISSUER_KEYS, ISSUER_KEY_AGE),
     *(JOURNAL_FILL, JOURNAL_LOST, JOURNAL_REJECTED, CPU, MEMORY, START, OPEN_FDS, MAX_FDS),
 )
 """Every family, in the order in which they are rendered."""

@@ -9,6 +9,7 @@ from sidecar.egress.route import Route
 from sidecar.egress.routes import Leg
 from sidecar.errors import AuditUnavailable, InvocationMissing, NotPermitted, ProviderUnreachable
 from sidecar.invocation.caller import AGENT
+from sidecar.journal import Ended
 from sidecar.policy.decision import Decision
 from sidecar.relay.proxied import read
 from tests.egress.out import Out, get
@@ -119,3 +120,27 @@ def test_no_path_in_an_event_holds_a_handle(out: Out) -> None:
     handle = b"ih_" + b"x" * 43
     record(out).denied(Call(TRACE, SPAN), NotPermitted("no"), head(out, b"/to/" + handle))
     assert handle.decode() not in str(out.journal.strangers)
+
+
+def test_where_traces_are_exported_a_call_is_a_span_below_its_invocations(out: Out) -> None:
+    ended: list[Ended] = []
+    kept = Record(out.journal, lambda _: {"identity.principal.id": "p"}, lambda: 9, lambda: 0, ended.append)
+    assert kept.exports
+    assert not record(out).exports
+    invocation, _ = out.open()
+    call = Call(TRACE, SPAN, leg=LEG, caller=invocation, began=7)
+    call.joins(invocation)
+    kept.ended(call, b"GET", b"/to/api/x", 200)
+    record(out).ended(call, b"GET", b"/to/api/x", 200)
+    (span,) = ended
+    assert span.trace == (invocation.trace_id, SPAN, invocation.id, b"01")
+    assert (span.start_ns, span.end_ns, span.status, span.outward) == (7, 9, 200, True)
+    assert span.attributes["identity.route"] == "api"
+    assert span.attributes["identity.principal.id"] == "p"
+
+
+def test_a_call_whose_agent_says_the_right_trace_keeps_the_agents_span(out: Out) -> None:
+    invocation, _ = out.open()
+    call = Call(invocation.trace_id, SPAN, b"b7ad6b7169203331", b"00")
+    call.joins(invocation)
+    assert (call.parent, call.flags) == (b"b7ad6b7169203331", b"00")
