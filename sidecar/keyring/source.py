@@ -11,6 +11,7 @@ instead, to ``LEAST_SECONDS`` after the last one: a rotation that hides in a flo
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from sidecar.identity.key import MOST_KID, Key
 from sidecar.keyring import jwks
 from sidecar.keyring.jwks import Keys, Unfit
 from sidecar.wire.http import Fetch, Request, Response, Unreachable
+
+log = logging.getLogger("sidecar")
 
 WINDOW, MOST_FETCHES, COOL_SECONDS = 200, 2, 10.0
 LEAST_SECONDS = 60.0
@@ -156,6 +159,8 @@ class Source:
 
     def _replace(self, keys: Keys, seconds: float) -> None:
         before, self._keys = self._keys, keys
+        if self._failure is not None:
+            log.info("the keys of %s are fetched again", self.issuer.name)
         self._failure, self._failures = None, 0
         self._fetched = self._clock()
         least = min(LEAST_SECONDS, self._refresh)
@@ -166,6 +171,9 @@ class Source:
             self.changed(self.issuer)
 
     def _failed(self, why: str) -> None:
+        if self._failure is None:  # once, until it works again: what it is now, `sidecar status` says
+            held = "those that are held go on" if self._keys is not None else "its callers are refused until they are"
+            log.warning("the keys of %s can't be fetched: %s; %s", self.issuer.name, why, held)
         self._failure = why
         self._due = self._clock() + min(2.0**self._failures, LEAST_SECONDS, self._refresh)
         self._failures = min(self._failures + 1, 10)

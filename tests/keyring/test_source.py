@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -528,3 +529,18 @@ async def test_the_state_says_what_is_held_how_old_it_is_and_what_is_left_out(id
         assert (state.keys, state.failure) == (1, None)
         assert state.age == pytest.approx(100, abs=5)
         assert state.skipped == ("key 1: it is symmetric, or its private part is published",)
+
+
+async def test_an_outage_is_said_once_and_so_is_its_end(
+    idp: Idp, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "sidecar"):
+        idp.status = 500
+        async with kept(idp.issuer(), clock) as (source, _):
+            await until(lambda: idp.requests["discovery"] >= 3)
+            idp.status = 200
+            await until(lambda: source.state().keys == 1)
+    first, second = [record.getMessage() for record in caplog.records]
+    assert "can't be fetched" in first
+    assert "refused until they are" in first
+    assert "fetched again" in second
