@@ -95,7 +95,7 @@ def test_a_full_memory_costs_no_call_much() -> None:
     for number in range(90_000):
         watch.now = NOW + number / 1000
         once.take("planner", str(number), watch.now + 90)
-    began = time.perf_counter()
+    began = time.process_time()
     for number in range(1000):
         once.take("planner", f"more {number}", watch.now + 90)
-    assert (time.perf_counter() - began) / 1000 < 0.0005
+    assert (time.process_time() - began) / 1000 < 0.0005

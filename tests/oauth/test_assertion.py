@@ -105,7 +105,7 @@ async def test_it_costs_a_call_less_than_a_millisecond() -> None:
     one = await source(Surround(), signer=lambda: KEY)
     many = Ask(alice(groups=frozenset(f"group-{number}" for number in range(100))))
     one.ready(many)
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(50):
         one.ready(many)
-    assert (time.perf_counter() - began) / 50 < 0.001
+    assert (time.process_time() - began) / 50 < 0.001
