@@ -168,6 +168,9 @@ async def test_an_assertion_names_everyone_and_is_good_for_one_call_to_one_agent
     assert await chain.get(f"{chain.planner.running.url}/back", token) == (401, "issuer_unknown")
     outcomes = await asyncio.gather(*(chain.get(f"{travel.url}/once-{number}", token) for number in range(20)))
     assert sorted(outcomes, key=str) == [(200, None), *[(401, "token_expired")] * 19]
+    second = await chain.assertion()  # on one connection, byte for byte the same
+    outcomes = [await chain.get(f"{travel.url}/same", second) for _ in range(3)]
+    assert outcomes == [(200, None), (401, "token_expired"), (401, "token_expired")]
     async with chain.travel.instead(invocation={"linger": "9m"}):
         assert await chain.get(f"{travel.url}/again", token) == (401, "token_expired")
     await travel.event(
