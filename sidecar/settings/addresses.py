@@ -27,7 +27,7 @@ def listen(text: str) -> Endpoint:
     if not name:
         raise Misfit("names no host", f"Write 127.0.0.1:{port} for this machine alone, 0.0.0.0:{port} for every one.")
     if name.startswith("[") and name.endswith("]"):
-        if not isinstance(_parsed(name[1:-1]), IPv6Address):
+        if not isinstance(parsed(name[1:-1]), IPv6Address):
             raise Misfit("has brackets around what is not an IPv6 address", _SHOWN)
         return Tcp(name[1:-1], int(port))
     if ":" in name:
@@ -93,7 +93,7 @@ def taken(text: str) -> Url:
         )
     if "#" in text:
         raise Misfit("has a fragment", "Write the URL without the # and what follows it.")
-    if port == 0 or (":" in name and _parsed(name) is None):
+    if port == 0 or (":" in name and parsed(name) is None):
         raise Misfit("names no host that can be", mend)
     return Url(
         parts.scheme, name if ":" in name else host(name), port or (80 if parts.scheme == "http" else 443), parts.path
@@ -104,40 +104,28 @@ def host(text: str) -> str:
     """A host name or an IPv4 address, in small letters."""
     if not re.fullmatch(HOST, text):
         raise Misfit("names no host that can be", "Write a name like  host.example.com, or an address.")
-    if re.fullmatch("[0-9]+|0[xX][0-9A-Fa-f]*", text.rstrip(".").rpartition(".")[2]) and _parsed(text) is None:
+    if re.fullmatch("[0-9]+|0[xX][0-9A-Fa-f]*", text.rstrip(".").rpartition(".")[2]) and parsed(text) is None:
         # The resolver takes 127.1, 0x7f.1 and 2130706433 for addresses; whoever compares names doesn't.
         raise Misfit("is an address in a spelling that hides it", "Write it in four decimals, such as 127.0.0.1.")
     return text.lower()
 
 
 def address(text: str) -> str:
-    if _parsed(text) is None:
+    if parsed(text) is None:
         raise Misfit("is not an IP address", "Write it like  10.0.0.1  or  fd00::1")
     return text
 
 
 def loopback(name: str) -> bool:
     """Whether the host *name* can only be this machine."""
-    parsed = _parsed(name)
-    return name.lower().rstrip(".") == "localhost" if parsed is None else parsed.is_loopback
+    address = parsed(name)
+    return name.lower().rstrip(".") == "localhost" if address is None else address.is_loopback
 
 
 def unspecified(name: str) -> bool:
     """Whether the host *name* stands for every address of this machine: ``0.0.0.0``, ``::``."""
-    parsed = _parsed(name)
-    return parsed is not None and parsed.is_unspecified
-
-
-def link_local(name: str) -> bool:
-    """Whether the host *name* is a link-local address, as metadata services have."""
-    parsed = _parsed(name)
-    return parsed is not None and parsed.is_link_local
-
-
-def private(name: str) -> bool:
-    """Whether the host *name* is an address that isn't the internet's, or this machine by name."""
-    parsed = _parsed(name)
-    return loopback(name) if parsed is None else not parsed.is_global
+    address = parsed(name)
+    return address is not None and address.is_unspecified
 
 
 def network(text: str) -> IPv4Network | IPv6Network:
@@ -153,7 +141,7 @@ def network(text: str) -> IPv4Network | IPv6Network:
         raise Misfit("has bits beyond its prefix", f"Write {wider}, or {only} for the one address.") from None
 
 
-def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+def parsed(text: str) -> IPv4Address | IPv6Address | None:
     try:
         return ip_address(text)
     except ValueError:

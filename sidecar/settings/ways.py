@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from sidecar.egress.address import Own, refused
+from sidecar.egress.destination import Destination
 from sidecar.egress.route import Route
 from sidecar.policy.capability import Capability
-from sidecar.settings import addresses
+from sidecar.settings import addresses, sockets
 from sidecar.settings.finding import Finding
 from sidecar.settings.settings import Settings
+from sidecar.wire.endpoint import Tcp
 
 
 def credentials(settings: Settings) -> Iterator[Finding]:
@@ -29,16 +32,30 @@ def credentials(settings: Settings) -> Iterator[Finding]:
 
 
 def destinations(settings: Settings) -> Iterator[Finding]:
-    """An address that is always refused is no destination."""
+    """A route leads to where calls may end."""
+    own = Own(lambda _address: False)  # which other addresses this machine has is for who dials to find out
+    for listener in sockets.listeners(settings).values():
+        if isinstance(listener, Tcp):
+            own.add(listener.port)
     for name, route in settings.egress.routes.items():
-        host = addresses.taken(route.url).host
-        if addresses.link_local(host) or addresses.unspecified(host):
-            mend = "Such addresses are never connected to: metadata services are among them."
-            yield Finding(f"egress.routes.{name}.url", "leads to an address that is always refused", mend)
-        elif addresses.private(host) and not route.private:
+        path = f"egress.routes.{name}"
+        try:
+            destination = Destination.of_url(route.url)
+        except ValueError as error:
+            mend = "Write its host as requests will have it: a name without a dot at its end, or an address."
+            yield Finding(f"{path}.url", f"leads nowhere: {error}", mend)
+            continue
+        pinned = settings.resolve.get(destination.host)
+        address = addresses.parsed(pinned or {"localhost": "127.0.0.1"}.get(destination.host, destination.host))
+        about = (f"{path}.private", *(("resolve",) if pinned else ()))
+        if address is None:
+            continue
+        if why := refused(address, destination.port, private=True, own=own):
+            mend = f"{why[0].upper()}{why[1:]}: nothing is ever connected to it."
+            yield Finding(f"{path}.url", "leads to an address that is always refused", mend, about)
+        elif refused(address, destination.port, private=route.private, own=own):
             mend = "Set  private: true, or a list of networks."
-            about = (f"egress.routes.{name}.private",)
-            yield Finding(f"egress.routes.{name}.url", "leads to a private address, which is refused", mend, about)
+            yield Finding(f"{path}.url", "leads to a private address, which is refused", mend, about)
 
 
 def doubles(settings: Settings) -> Iterator[Finding]:

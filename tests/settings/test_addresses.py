@@ -165,27 +165,27 @@ def test_what_is_no_address_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "loopback", "unspecified", "link_local", "private"),
+    ("name", "loopback", "unspecified"),
     [
-        ("127.0.0.1", True, False, False, True),
-        ("127.8.8.8", True, False, False, True),
-        ("::1", True, False, False, True),
-        ("localhost", True, False, False, True),
-        ("LOCALHOST.", True, False, False, True),
-        ("0.0.0.0", False, True, False, True),
-        ("::", False, True, False, True),
-        ("169.254.169.254", False, False, True, True),
-        ("fe80::1", False, False, True, True),
-        ("10.0.0.1", False, False, False, True),
-        ("100.64.0.1", False, False, False, True),
-        ("fd00::1", False, False, False, True),
-        ("93.184.215.14", False, False, False, False),
-        ("api.example.com", False, False, False, False),
-        ("localhost.example.com", False, False, False, False),
+        ("127.0.0.1", True, False),
+        ("127.8.8.8", True, False),
+        ("::1", True, False),
+        ("localhost", True, False),
+        ("LOCALHOST.", True, False),
+        ("0.0.0.0", False, True),
+        ("::", False, True),
+        ("10.0.0.1", False, False),
+        ("api.example.com", False, False),
+        ("localhost.example.com", False, False),
+        ("127.0.0.1.example.com", False, False),
     ],
 )
-def test_hosts_are_told_apart(name: str, loopback: bool, unspecified: bool, link_local: bool, private: bool) -> None:
+def test_hosts_are_told_apart(name: str, loopback: bool, unspecified: bool) -> None:
     assert addresses.loopback(name) is loopback
     assert addresses.unspecified(name) is unspecified
-    assert addresses.link_local(name) is link_local
-    assert addresses.private(name) is private
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1", "10.0.0.1", "::1", "fd00::1"])
+def test_an_address_is_read_as_one(text: str) -> None:
+    assert str(addresses.parsed(text)) == text
+    assert addresses.parsed(f"{text}.example.com") is None

@@ -33,7 +33,25 @@ egress:
         ),
         ("r: {url: 'https://[fe80::1]'}", "r.url", "leads to an address that is always refused"),
         ("r: {url: 'http://0.0.0.0:1', private: true}", "r.url", "leads to an address that is always refused"),
+        ("r: {url: 'http://100.100.100.200', private: true}", "r.url", "leads to an address that is always refused"),
+        (
+            "r: {url: 'http://[::ffff:169.254.169.254]', private: true}",
+            "r.url",
+            "leads to an address that is always refused",
+        ),
+        ("r: {url: 'http://127.0.0.1:8181', private: true}", "r.url", "leads to an address that is always refused"),
+        ("r: {url: 'http://localhost:8080', private: true}", "r.url", "leads to an address that is always refused"),
+        (
+            "r: {url: 'https://a.example.'}",
+            "r.url",
+            "leads nowhere: the destination's host is no name that has one reading",
+        ),
         ("r: {url: 'https://10.0.0.1'}", "r.url", "leads to a private address, which is refused"),
+        (
+            "r: {url: 'https://[fd00::1]', private: [fd01::/16]}",
+            "r.url",
+            "leads to a private address, which is refused",
+        ),
         ("r: {url: 'http://localhost:9000'}", "r.url", "leads to a private address, which is refused"),
         ("{q: {url: 'https://a.example/x/'}, r: {url: 'https://A.example:443/x'}}", "r", "takes the same calls as q"),
     ],
@@ -53,6 +71,7 @@ def test_routes_that_lead_nowhere_are_reported(wrong: Wrong, text: str, path: st
         "r: {url: 'http://a.example'}",
         "r: {url: 'http://127.0.0.1:1', provider: key, private: true}",
         "r: {url: 'https://10.0.0.1', private: [10.0.0.0/8]}",
+        "r: {url: 'http://10.0.0.1:8080', private: true}",
         "{q: {url: 'https://a.example'}, r: {url: 'https://a.example', methods: GET}}",
         "{q: {url: 'https://a.example'}, r: {url: 'https://a.example/x'}}",
     ],
@@ -100,3 +119,16 @@ def test_a_tool_that_belongs_to_no_route_is_reported(wrong: Wrong, text: str, to
 def test_a_tool_is_known_by_its_route(read: Read, text: str, tool: str, full: str) -> None:
     settings = read(f"{text}capabilities: {{c: {{who: any, tools: ['{tool}']}}}}")
     assert settings.capabilities["c"].tools == {full}
+
+
+@pytest.mark.parametrize(
+    ("pinned", "what"),
+    [
+        ("169.254.169.254", "leads to an address that is always refused"),
+        ("10.0.0.1", "leads to a private address, which is refused"),
+    ],
+)
+def test_a_route_is_looked_at_where_its_host_is_pinned(wrong: Wrong, pinned: str, what: str) -> None:
+    text = f"resolve: {{a.example: {pinned}}}\negress: {{routes: {{r: {{url: 'https://a.example'}}}}}}\n"
+    assert [problem.what for problem in wrong(text)] == [what]
+    assert wrong(text.replace(pinned, "93.184.216.34")) == []
