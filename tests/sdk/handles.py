@@ -1,7 +1,8 @@
-"""Handles such as the sidecar makes, of calls that nobody made."""
+"""Handles such as the sidecar makes, of calls that nobody made. They are the same in every process: tests are named by
+them."""
 
-import os
+from random import Random
 
 from sidecar.invocation.handle import Handles
 
-HANDLES = [Handles(os.urandom).make()[0].decode() for _ in range(20)]
+HANDLES = [Handles(Random(seed).randbytes).make()[0].decode() for seed in range(20)]
