@@ -48,7 +48,7 @@ class Admitted(Enum):
     NONE = "none"
 
 
-_BLOCKS: tuple[tuple[Network, Admitted, str], ...] = tuple(
+BLOCKS: tuple[tuple[Network, Admitted, str], ...] = tuple(
     (ip_network(network), admitted, what)
     for network, admitted, what in (
         # Where clouds hand out the machine's own credentials. The link-local ones are below.
@@ -139,7 +139,7 @@ def _translated(value: int) -> Iterator[IPv4Address]:
 
 
 def _block(address: Address) -> tuple[Admitted, str]:
-    return next((admitted, what) for network, admitted, what in _BLOCKS if address in network)
+    return next((admitted, what) for network, admitted, what in BLOCKS if address in network)
 
 
 def _within(address: Address, private: bool | tuple[Network, ...]) -> bool:

@@ -1,12 +1,14 @@
 """Addresses: which may be connected to, by block, by what they hold, and by whose they are."""
 
+import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.egress.address import Address, Own, held, refused
+from sidecar.egress.address import BLOCKS, Address, Admitted, Own, held, refused
+from tests.child import ROOT
 
 HERE = ip_address("10.0.0.5")
 Networks = tuple[str, ...]
@@ -202,3 +204,14 @@ def test_what_no_route_may_reach_no_setting_opens(address: Address) -> None:
         refused(address, 443, private=private, own=own()) is None for private in (False, True, everything)
     )
     assert plain <= every == listed
+
+
+def test_the_reference_lists_every_block_where_it_belongs() -> None:
+    page = (ROOT / "docs" / "reference" / "addresses.md").read_text().split("\n## ")
+    documented = {
+        admitted: {ip_network(text) for text in re.findall(r"`([0-9a-f.:]+/[0-9]+)`", section)}
+        for admitted, section in ((Admitted.NONE, page[1]), (Admitted.PRIVATE, page[2].partition("\nIn a network")[0]))
+    }
+    for admitted, networks in documented.items():
+        known = {network for network, to, _ in BLOCKS if to is admitted and network.prefixlen}
+        assert networks - {ip_network("2000::/3")} == known
