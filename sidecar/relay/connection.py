@@ -27,6 +27,7 @@ _STREAMED = Way.STREAMED
 
 _IRREGULAR = re.compile(rb"\x00|(?<!\r)\n|\r(?!\n|\Z)|\A\r")
 """What nothing that follows can mend, so that it is refused before the head is whole: NUL, bare CR or LF, no line."""
+_END = b"\r\n\r\n"
 _MOST_PIPELINED = 65536
 _LINGER_SECONDS = 2.0
 _RESET = struct.pack("ii", 1, 0)
@@ -38,6 +39,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_again",
+        "_alone",
         "_buffer",
         "_full",
         "_patience",
@@ -88,6 +90,8 @@ class Connection(asyncio.Protocol):
         self._postponed = False
         """The next request waits until the caller takes the answers that it has."""
         self._turning = self._again = False
+        self._alone = False
+        """The last request had no body: the next one's head, too, may well be all that comes at once."""
         self._patience = 0.0
         """Until when one that lingers may take what is unsent."""
 
@@ -235,6 +239,9 @@ class Connection(asyncio.Protocol):
 
     def _read(self, data: bytes) -> None:
         """Read a head from what has come since the last request."""
+        if self._alone and not self._buffer and data.endswith(_END) and len(data) <= self.relay.limits.head:
+            self._request(data)  # its end needn't be looked for: nothing that has two is read as a head
+            return
         if self._buffer:
             start = max(0, len(self._buffer) - 3)
             data = self._buffer + data
@@ -276,7 +283,7 @@ class Connection(asyncio.Protocol):
                 relay.overloaded()
             passage = relay.door.admit(head, self.peer)
         except BadRequest as refusal:
-            self.refuse(refusal, head, close=True)
+            self._unreadable(data, refusal, head)
         except Refusal as refusal:
             self.refuse(refusal, head, body_open=head is not None and (head.length > 0 or head.chunked))
         except Exception:  # noqa: BLE001 - a bug becomes a 500, never a connection that says nothing
@@ -286,6 +293,16 @@ class Connection(asyncio.Protocol):
                 self._begin(head, passage)
             else:
                 self._wait(head, passage)
+
+    def _unreadable(self, data: bytes, refusal: BadRequest, head: Head[Any] | None) -> None:
+        """Refuse *data*, unless there is more in it than one head: then the first is read by itself."""
+        end = data.find(_END) + len(_END)
+        if head is None and end != len(data):
+            self._alone = False
+            self._buffer = data[end:]
+            self._request(data[:end])
+        else:
+            self.refuse(refusal, head, close=True)
 
     def _wait(self, head: Head[Any], answer: Opening | Awaitable[Passage | Opening]) -> None:
         """Go on where the door had no passage to give at once."""
@@ -328,6 +345,7 @@ class Connection(asyncio.Protocol):
         exchange: Exchange = (Exchange if passage.way is _STREAMED else WAYS[passage.way])(self, head, passage)
         self.exchange = exchange
         self.before = head
+        self._alone = head.shape.plain and not self._buffer
         relay = self.relay
         if self._paused:
             self.pause(False)

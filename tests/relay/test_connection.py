@@ -93,6 +93,45 @@ async def test_pipelined_requests_come_in_any_pieces() -> None:
         assert bodies == [b"GET /1 ", b"POST /2 hello", b"GET /3 "]
 
 
+CHUNKED = b"POST /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "bodies"),
+    [
+        (get(b"/1") + get(b"/2"), [b"GET /1 ", b"GET /2 "]),
+        (get(b"/0") + get(b"/0"), [b"GET /0 ", b"GET /0 "]),
+        (get(b"/1") + post(b"a\r\n\r\n", b"/2"), [b"GET /1 ", b"POST /2 a\r\n\r\n"]),
+        (post(b"a\r\n\r\n", b"/1") + get(b"/2"), [b"POST /1 a\r\n\r\n", b"GET /2 "]),
+        (CHUNKED, [b"POST /c hello"]),
+        (get(b"/1") + CHUNKED + get(b"/2"), [b"GET /1 ", b"POST /c hello", b"GET /2 "]),
+        (post(b"\r\n\r\n"), [b"POST / \r\n\r\n"]),
+        (get(b"/1") * 200, [b"GET /1 "] * 200),
+    ],
+)
+async def test_what_ends_as_a_head_does_is_read_as_all_that_it_is(data: bytes, bodies: list[bytes]) -> None:
+    """Also behind a request without a body, where one head alone is looked for first."""
+    async with scene() as (_, _, one):
+        for _ in range(3):
+            assert (await one.ask(get(b"/0"))).body == b"GET /0 "
+            one.send(data)
+            assert [(await one.answer()).body for _ in bodies] == bodies
+
+
+@pytest.mark.parametrize("bad", [b"GET / HTTP/1.1\r\n\r\n", b"G T / HTTP/1.1\r\nHost: a\r\n\r\n", b"\r\n\r\n"])
+async def test_what_stands_before_a_head_that_is_none_is_answered_and_nothing_behind_it(bad: bytes) -> None:
+    for before in (b"", get(b"/1")):
+        async with scene() as (upstream, served, one):
+            assert (await one.ask(get(b"/0"))).status == 200
+            one.send(before + bad + get(b"/2"))
+            if before:
+                assert (await one.answer()).body == b"GET /1 "
+            assert (await one.answer()).status == 400
+            assert await one.ended()
+            assert b"/2" not in upstream.targets
+            assert [refusal.code for refusal in served.door.refusals] == ["bad_request"]
+
+
 async def test_more_pipelined_requests_than_are_held_at_once_are_all_answered() -> None:
     async with scene() as (_, _, one):
         one.send(b"".join(get(b"/%04d" % number, fields=b"X: " + b"y" * 900 + b"\r\n") for number in range(300)))

@@ -643,6 +643,19 @@ def test_llhttp_sees_what_is_known_as_well(first: bytes, monkeypatch: pytest.Mon
             parse(again, table, last)
 
 
+@examples(300)
+@given(mutated(), mutated(), st.booleans())
+def test_two_heads_are_never_one(data: bytes, other: bytes, same: bool) -> None:
+    table, bearing = knowing(), get(BEARER, b"X-Id: 1")
+    known(table, bearing)
+    last = parse(bearing, table)
+    for first, second in ((data, other), (bearing, data), (data, bearing), (bearing, bearing)):
+        both = first + second
+        if both.endswith(b"\r\n\r\n") and both.index(b"\r\n\r\n") + 4 < len(both):
+            with pytest.raises(BadRequest):
+                parse(both, table, last if same else None)
+
+
 _PART = st.sampled_from([b"a", b"F", b"0", b"9", b"-", b"g", b" ", b":", b"=", b"%", b"%b"])
 _FIELD = st.tuples(
     st.sampled_from([b"X-Id", b"X-Id", b"Fab", b"Bad", b"traceparent", b"Connection", b"Accept", b"x_a", b"Expect"]),
