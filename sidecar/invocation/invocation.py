@@ -214,7 +214,6 @@ class Invocations:
     def sweep(self) -> None:
         """Forget the dead, those that never ended included, and stop what they hold."""
         now = self._clock()
-        self._bury(now, len(self._lingering))
         dead = [each for each in self._alive.values() if each.dies <= now]
         for invocation in dead:
             self._forget(invocation, now)

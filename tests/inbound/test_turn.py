@@ -92,6 +92,20 @@ async def test_who_goes_away_while_waiting_is_passed_over() -> None:
     await turn.take(0.0)
 
 
+async def test_who_gives_up_behind_another_lets_nobody_in() -> None:
+    turn = Turn()
+    async with waiting(turn, "abc") as (tasks, had):
+        tasks["c"].cancel()
+        with pytest.raises(Overloaded):
+            await turn.take(0.01)
+        await ticks()
+        assert had == ["a"]
+        turn.leave()
+    assert had == ["a", "b"]
+    turn.leave()
+    await turn.take(0.0)
+
+
 async def test_who_goes_away_as_its_turn_comes_hands_it_on() -> None:
     turn = Turn()
     async with waiting(turn, "abc") as (tasks, had):

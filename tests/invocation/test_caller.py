@@ -298,8 +298,13 @@ def test_why_a_handle_is_refused_is_told_without_it() -> None:
         with pytest.raises(InvocationInvalid) as refused:
             WORLD.callers.of_handle(handle)
         assert handle.decode() not in refused.value.reason
-    with pytest.raises(InvocationInvalid, match="attaching"):
-        WORLD.callers.of_handle(WORLD.one_attach)
+    for handle, why in (
+        (WORLD.one_attach, "attaching"),
+        (WORLD.dead, "no handle of"),
+        (WORLD.dead_attach, "no handle of"),
+    ):
+        with pytest.raises(InvocationInvalid, match=why):
+            WORLD.callers.of_handle(handle)
 
 
 def test_without_an_agents_handle_nothing_names_the_agent() -> None:

@@ -105,7 +105,9 @@ def test_each_end_buries_some_of_what_has_lingered_long_enough() -> None:
     for _ in range(20):
         scene.all.end(scene.open()[0])
     scene.now += 31
-    for _ in range(20):
+    scene.all.end(scene.open()[0])
+    assert scene.all.lingering_count == 20 + 1 - 4
+    for _ in range(19):
         scene.all.end(scene.open()[0])
     assert scene.all.lingering_count == 20
 
@@ -132,7 +134,7 @@ def test_a_second_handle_is_forgotten_with_its_invocation() -> None:
         end(invocation)
     scene.now += 31
     scene.all.sweep()
-    scene.now -= 31  # had it been kept, it would be alive again
+    assert not scene.all._attaching
     assert [scene.all.find_attaching(second) for second in seconds] == [None, None]
 
 
@@ -262,9 +264,12 @@ def test_one_invocation_has_so_many_detached_handles_and_no_more() -> None:
         scene.all.detach(invocation, 10.0)
     assert all(scene.all.find(handle) is invocation for handle in handles)
     detached(scene, scene.open()[0], 10.0)  # others have their own
-    scene.now += 11
+    scene.now += 11  # two of them are dead
     scene.all.sweep()
     detached(scene, invocation, 10.0)
+    detached(scene, invocation, 10.0)
+    with pytest.raises(RateLimited):
+        scene.all.detach(invocation, 10.0)
 
 
 def test_all_together_have_so_many_and_no_more() -> None:
@@ -447,6 +452,12 @@ def test_who_dies_out_of_turn_is_not_waited_for() -> None:
     scene.now += 1
     scene.all.sweep()
     assert stream.stopped == 1
+    assert (scene.all.open_count, scene.all.lingering_count) == (0, 1)
+    scene.all.lifetimes = Lifetimes(linger=0.0)
+    third, _ = scene.open()
+    scene.all.hold(third, stream)
+    scene.all.end(third)
+    assert stream.stopped == 2
     assert (scene.all.open_count, scene.all.lingering_count) == (0, 1)
 
 

@@ -194,6 +194,12 @@ def test_of_several_that_allow_it_the_first_declared_is_named() -> None:
             "think",
             "routes: none of model",
         ),
+        (  # a token isn't held to methods and paths, so that they are one failure and not three
+            TOKEN,
+            [can("a", provider="google", scopes=among("read"), methods=among(), paths=()), can("b", provider="google")],
+            "a",
+            "methods and paths: a token that is handed out cannot be held to them",
+        ),
         (  # the first condition that it fails is named
             replace(CALL, principal=BOB, method="POST"),
             [can("a", SALES, routes=CALENDAR, methods=among("GET"), paths=("/x",))],
@@ -287,9 +293,27 @@ def test_two_principals_that_are_equal_but_for_their_claims_are_two() -> None:
     assert policy.decide(CALL, 0.0).allowed
 
 
+def test_a_condition_is_looked_at_once_for_a_principal() -> None:
+    class Claims(dict[str, str]):
+        looked_at = 0
+
+        def __contains__(self, key: object) -> bool:
+            self.looked_at += 1
+            return super().__contains__(key)
+
+    theirs = Claims(department="east")
+    policy = Declared([can(who=who(claims={"department": among("east")}), routes=CALENDAR)])
+    access = replace(CALL, principal=replace(ALICE, claims=theirs))
+    assert [policy.decide(access, 0.0).allowed for _ in range(3)] == [True] * 3
+    assert theirs.looked_at == 1
+
+
 def test_what_is_remembered_is_bounded() -> None:
     policy = Declared([can(routes=CALENDAR, provider="google", scopes=among("read"))])
     policy.MOST_REMEMBERED = 10
+    for number in range(9):
+        policy.decide(replace(CALL, scopes=among(str(number))), 0.0)
+        assert len(policy._remembered) == number + 1
     for number in range(100):
         assert not policy.decide(replace(CALL, scopes=among(str(number))), 0.0).allowed
         assert policy.decide(CALL, 0.0).allowed
