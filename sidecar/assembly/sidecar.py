@@ -163,9 +163,11 @@ class Sidecar:
             return authority
 
         try:
-            return await asyncio.to_thread(certify)
+            authority = await asyncio.to_thread(certify)
         except (CaUnusable, files.FilesUnusable) as error:
             raise Unstartable(str(error)) from error
+        self._run(asyncio.to_thread(authority.warm))
+        return authority
 
     def _outward(self, settings: Settings, before: Outward | None = None) -> Outward:
         api = Pool("the identity API", self._api.dial, connect_seconds=5.0, clock=self._loop.time)

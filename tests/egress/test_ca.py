@@ -170,6 +170,23 @@ class TestContexts:
         assert made.context(hosts[0]) is contexts[hosts[0]]
         assert made.context(hosts[1]) is not contexts[hosts[1]]
 
+    def test_contexts_that_were_made_ahead_are_used_once_they_are_called_for(self, tmp_path: Path) -> None:
+        made = authority(tmp_path, frozenset({HOST, "other.example.com"}))
+        made.warm()
+        began = time.thread_time()
+        first = made.context(HOST)
+        assert time.thread_time() - began < 0.0003
+        assert made.context(HOST) is first
+        assert shaken(first, client(made.pem), HOST).version() == "TLSv1.3"
+
+    def test_one_that_was_made_ahead_is_of_no_use_when_the_clock_was_put_back(self, tmp_path: Path) -> None:
+        authority(tmp_path)
+        now = [NOW + 3 * DAY]
+        made = authority(tmp_path, clock=lambda: now[0])
+        made.warm()
+        now[0] = NOW
+        assert shaken(made.context(HOST), client(made.pem), HOST).version() == "TLSv1.3"
+
     def test_a_new_host_costs_at_most_three_milliseconds(self, tmp_path: Path) -> None:
         hosts = [f"host-{number}.example.com" for number in range(50)]
         made = authority(tmp_path, frozenset(hosts))
