@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
         exchange = self.exchange
         if exchange is not None:
             if exchange.wants_body:
-                timeouts = self.relay.timeouts
+                timeouts = exchange.passage.timeouts or self.relay.timeouts
                 self.deadline = self.relay.tick + (timeouts.idle if exchange.answered else timeouts.first_byte)
                 data = exchange.from_caller(data)
             if data:
@@ -354,7 +354,7 @@ class Connection(asyncio.Protocol):
         if times is None:
             self.deadline = relay.tick + relay.timeouts.first_byte
         else:
-            self.deadline, exchange.idle = relay.tick + times.first_byte, times.idle
+            self.deadline, exchange.idle = relay.heed(times) + times.first_byte, times.idle
         waits = exchange.waits
         if waits:
             exchange.start()

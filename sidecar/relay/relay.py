@@ -1,6 +1,7 @@
 """A listener and everything that its connections share: the door, limits, time limits, counters."""
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
@@ -16,7 +17,7 @@ from sidecar.relay.answer import Answers
 from sidecar.relay.connection import Connection
 from sidecar.relay.exchange import Exchange
 from sidecar.relay.head import Head, parse
-from sidecar.relay.passage import Door, Outcome, Passage, Peer, Tunnel
+from sidecar.relay.passage import Door, Outcome, Passage, Peer, Times, Tunnel
 from sidecar.relay.pool import HIGH_WATER, Upstream
 from sidecar.wire.endpoint import Endpoint, Tcp, Unix
 
@@ -95,6 +96,8 @@ class Relay:
         """The loop's time, as of the last sweep: what deadlines are reckoned from."""
         self.idle_at = self.tick + timeouts.idle
         """The deadline of what has just done something."""
+        self._shortest = min(timeouts.head, timeouts.first_byte, timeouts.idle)
+        self._sooner = asyncio.Event()
         self._loop = loop
         self._tasks = tasks
         self._connections: set[Connection] = set()
@@ -152,12 +155,21 @@ class Relay:
             if doomed(connection.peer, exchange.passage if exchange is not None else None):
                 connection.stop()
 
+    def heed(self, times: Times) -> float:
+        """The loop's time, from which *times* run that a passage brought with it. Sweeps are as frequent as these take
+        from now on."""
+        if (shortest := min(times.first_byte, times.idle)) < self._shortest:
+            self._shortest = shortest
+            self._sooner.set()
+        return self._loop.time()
+
     async def sweep(self) -> None:
         """End what has outlived its deadline, for ever: one clock for all connections."""
-        shortest = min(self.timeouts.head, self.timeouts.first_byte, self.timeouts.idle)
-        period = min(1.0, max(0.02, shortest / 5))
         while True:
-            await asyncio.sleep(period)
+            self._sooner.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(1.0, max(0.02, self._shortest / 5))):
+                    await self._sooner.wait()
             self.tick = now = self._loop.time()
             self.idle_at = now + self.timeouts.idle
             self.door.shapes.sweep(now)

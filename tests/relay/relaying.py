@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sidecar.errors import Refusal
 from sidecar.relay.head import HOP_BY_HOP, Head, Shapes
-from sidecar.relay.passage import Door, Notice, Outcome, Passage, Peer
+from sidecar.relay.passage import Door, Notice, Outcome, Passage, Peer, Times
 from sidecar.relay.pool import Pool, dial_endpoint
 from sidecar.relay.relay import Limits, Relay, Timeouts
 from sidecar.wire.endpoint import Endpoint, Tcp
@@ -20,11 +20,12 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 class Counted(Passage):
     """Tells its door how it ended."""
 
-    __slots__ = ("_ends",)
+    __slots__ = ("_ends", "timeouts")
 
-    def __init__(self, pool: Pool, head: bytes, ends: list[tuple[Outcome, int]]) -> None:
+    def __init__(self, pool: Pool, head: bytes, ends: list[tuple[Outcome, int]], times: Times | None) -> None:
         super().__init__(pool, head, f"X-Trace-Id: {TRACE}\r\n".encode())
         self._ends = ends
+        self.timeouts = times
 
     def ended(self, outcome: Outcome, status: int) -> None:
         self._ends.append((outcome, status))
@@ -41,6 +42,8 @@ class PlainDoor:
         self.ends: list[tuple[Outcome, int]] = []
         self.refusals: list[Refusal] = []
         self.peers: list[Peer] = []
+        self.times: Times | None = None
+        """What passages bring with them."""
 
     def admit(self, head: Head[None], peer: Peer) -> Passage | Awaitable[Passage]:
         self.peers.append(peer)
@@ -56,7 +59,7 @@ class PlainDoor:
         self.shapes.keep(head)
         kept = [line for line in head.lines if not self.drops(line.partition(b":")[0].lower())]
         first = b"%b %b HTTP/1.1\r\n" % (head.method, head.target)
-        return Counted(self.pool, first + b"".join([line + b"\r\n" for line in kept]), self.ends)
+        return Counted(self.pool, first + b"".join([line + b"\r\n" for line in kept]), self.ends, self.times)
 
     def refused(self, refusal: Refusal, head: Head[None] | None, peer: Peer) -> Notice:
         self.refusals.append(refusal)

@@ -11,7 +11,7 @@ import pytest
 
 from sidecar.errors import BadRequest, NotPermitted, RateLimited, TokenMissing
 from sidecar.relay.head import Head
-from sidecar.relay.passage import Outcome
+from sidecar.relay.passage import Outcome, Times
 from sidecar.relay.relay import Limits, Timeouts
 from tests.relay.agents import Agent, Answering, Link, Request, agent, own, saying
 from tests.relay.callers import Caller, caller
@@ -494,6 +494,23 @@ async def test_an_agent_that_does_not_answer_in_time_is_given_up() -> None:
         assert await served.door.ending() == [(Outcome.TIMED_OUT, 0)]
         upstream.answer = own
         assert (await one.ask(get())).status == 200  # there is nothing wrong with this one
+
+
+async def test_a_passage_is_held_to_time_limits_of_its_own_from_the_first_one_on() -> None:
+    """Whenever it comes between two sweeps of a relay whose own limits are long."""
+    async with scene(hang) as (_, served, one):
+        served.door.times = Times(first_byte=0.3, idle=0.3)
+        for pause in (0.8, 0.1):
+            await asyncio.sleep(pause)
+            began = time.monotonic()
+            assert (await one.ask(get())).status == 504
+            assert 0.3 <= time.monotonic() - began < 0.6
+        began = time.monotonic()
+        one.send(post(b"hello")[:-2])
+        await asyncio.sleep(0.2)
+        one.send(b"lo")
+        assert (await one.answer()).status == 504
+        assert 0.4 <= time.monotonic() - began < 0.8, "from the last of the body on"
 
 
 async def test_a_body_that_is_on_its_way_is_given_time() -> None:
