@@ -30,9 +30,8 @@ Answer = Mapping[str, Any] | bytes
 
 
 class MethodUnknown(BadRequest):
-    """405 (RFC 9110, section 15.5.6)."""
+    """Of a call that there is; its answer names the method in ``Allow`` (RFC 9110, section 10.2.1)."""
 
-    status = 405
     title = "That call is made by another method."
 
 

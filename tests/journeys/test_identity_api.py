@@ -157,7 +157,7 @@ async def test_what_there_is_not_is_not_found(
         async with api.get(path, headers=bearer(handle)) as answer:
             assert await problem(answer) == (404, "route_unknown")
     async with api.post("/v1/principal", headers=bearer(handle)) as answer:
-        assert await problem(answer) == (405, "bad_request")
+        assert await problem(answer) == (400, "bad_request")
 
 
 async def test_a_large_head_is_answered_like_any_and_quoted_nowhere(
