@@ -106,18 +106,18 @@ def prepare() -> None:
     gc.disable()
 
 
-def machine(names: Sequence[str]) -> str:
+def machine(names: Sequence[str], programs: systems.Programs = systems.PROGRAMS) -> str:
     """One line on what it ran on, and with what."""
     return (
         f"{platform.machine()}, {os.cpu_count()} CPUs, Linux {platform.release()}, "
-        f"CPython {platform.python_version()}, {', '.join(versions(names))}; "
+        f"CPython {platform.python_version()}, {', '.join(versions(names, programs))}; "
         f"load average {os.getloadavg()[0]:.2f} at the start"
     )
 
 
-def versions(names: Sequence[str]) -> Iterator[str]:
+def versions(names: Sequence[str], programs: systems.Programs) -> Iterator[str]:
     """The names and versions of the counterparts that are here."""
-    for name, (find, flag) in systems.PROGRAMS.items():
+    for name, (find, flag) in programs.items():
         if name in names:
             with suppress(systems.Absent):
                 said = subprocess.run([find(), flag], capture_output=True, text=True, check=False)  # noqa: S603

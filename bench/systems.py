@@ -255,7 +255,8 @@ SYSTEMS: Mapping[str, Prepare] = {
     "sidecar": sidecar,
     "sidecar+OTLP": sidecar_exporting,
 }
-PROGRAMS: Mapping[str, tuple[Callable[[], str], str]] = {
+Programs = Mapping[str, tuple[Callable[[], str], str]]
+PROGRAMS: Programs = {
     "nginx": (nginx_program, "-v"),
     "HAProxy": (haproxy_program, "-v"),
     "Envoy": (envoy_program, "--version"),
