@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import ip_address
 
 from sidecar.api.surroundings import Surroundings as ApiSurroundings
 from sidecar.assembly.ground import Ground
@@ -216,7 +217,10 @@ def _in_clear(destination: Destination, settings: Settings) -> bool:
     if destination.scheme != "http":
         return False
     address = settings.resolve.get(destination.host, destination.host)
-    return not (address == "localhost" or address.startswith("127.") or address == "::1")
+    try:
+        return not ip_address(address).is_loopback
+    except ValueError:
+        return address != "localhost"
 
 
 def _pool(
