@@ -19,7 +19,7 @@ MOST_SIGNED = 16 << 20
 class Outward(Passage):
     """A request on its way to a route's upstream, or past all routes."""
 
-    __slots__ = ("_call", "_held", "_invocations", "leg", "timeouts")
+    __slots__ = ("_call", "_held", "_invocations", "leg", "owner", "timeouts")
 
     def __init__(
         self, pool: Pool, head: bytes, call: Call, peer: Peer, invocations: Invocations, times: Times | None
@@ -33,6 +33,7 @@ class Outward(Passage):
         self._invocations = invocations
         self._held: Stoppable | None = None
         caller, connection = call.caller, peer.connection
+        self.owner = caller.principal.id if isinstance(caller, Invocation) else None
         if isinstance(caller, Invocation) and connection is not None:
             invocations.hold(caller, connection)
             if not call.sticks:

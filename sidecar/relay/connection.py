@@ -370,7 +370,7 @@ class Connection(asyncio.Protocol):
 
     def reach(self, exchange: Exchange) -> None:
         """Get *exchange* a connection to its upstream."""
-        upstream = exchange.passage.pool.take(fresh=not exchange.repeatable)
+        upstream = exchange.passage.pool.take(exchange.passage.owner, fresh=not exchange.repeatable)
         if upstream is None:
             self.relay.dial(self, exchange)
         else:

@@ -247,7 +247,8 @@ class Exchange:
 
     def _answer(self, answer: Answer, rest: bytes) -> None:
         self.status, self.answered = answer.status, True
-        self._keep_upstream = answer.keep_alive
+        # Who has seen an upgrade may still wait for its first bytes, and read the next request as those.
+        self._keep_upstream = answer.keep_alive and not self.head.websocket
         caller = self._caller
         caller.deadline = caller.relay.tick + self.idle if self.idle else caller.relay.idle_at
         framing = self._framing(answer)
@@ -334,7 +335,7 @@ class Exchange:
         if upstream is None:
             return
         if self._keep_upstream:
-            self.passage.pool.give_back(upstream)
+            self.passage.pool.give_back(upstream, self.passage.owner)
         else:
             upstream.drop()
 

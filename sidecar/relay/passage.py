@@ -72,6 +72,8 @@ class Passage:
     """Where this passage has time limits of its own."""
     answers: Answers | None = None
     """Reads its answers' heads, where the listener's own reader won't do."""
+    owner: str | None = None
+    """For whom its connection to the upstream is kept; ``None``: for all of whom nothing else is said."""
 
     def __init__(self, pool: Pool, head: bytes, mark: bytes) -> None:
         self.pool = pool

@@ -28,7 +28,7 @@ class Side(Protocol):
 class Upstream(asyncio.Protocol):
     """One connection to an upstream."""
 
-    __slots__ = ("_pool", "idle_since", "reused", "side", "transport")
+    __slots__ = ("_pool", "idle_since", "owner", "reused", "side", "transport")
 
     transport: asyncio.Transport
 
@@ -37,6 +37,8 @@ class Upstream(asyncio.Protocol):
         self.side: Side | None = None
         self.reused = False
         self.idle_since = 0.0
+        self.owner: str | None = None
+        """Who has used it."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -73,7 +75,11 @@ Dial = Callable[[Callable[[], Upstream]], Awaitable[tuple[asyncio.BaseTransport,
 
 
 class Pool:
-    """Keeps idle connections of one upstream: last in, first out, few seconds each."""
+    """Keeps idle connections of one upstream: last in, first out, few seconds each, and each for one owner.
+
+    What an upstream still says on a connection is taken for the next answer. One that answers more than it was asked
+    (a body that it takes for a request: "CL.0 desync") would have one owner's words heard by another.
+    """
 
     def __init__(
         self,
@@ -99,16 +105,23 @@ class Pool:
         self._idle: deque[Upstream] = deque()
         self._closed = False
 
-    def take(self, *, fresh: bool) -> Upstream | None:
-        """An idle connection, or ``None``: then ``connect``. *fresh*: for a request that can't be repeated."""
-        if not self._idle:
+    def take(self, owner: str | None, *, fresh: bool) -> Upstream | None:
+        """An idle connection of *owner*'s, or ``None``: then ``connect``. *fresh*: for a request that can't be
+        repeated."""
+        idle = self._idle
+        for upstream in reversed(idle):
+            if upstream.owner == owner:
+                break
+        else:
             return None
-        upstream = self._idle[-1]
         if self._clock() - upstream.idle_since > (FRESH_SECONDS if fresh else IDLE_SECONDS):
             return None
-        self._idle.pop()
+        if upstream is idle[-1]:
+            idle.pop()
+        else:
+            idle.remove(upstream)
         if upstream.transport.is_closing():
-            return self.take(fresh=fresh)
+            return self.take(owner, fresh=fresh)
         upstream.reused = True
         return upstream
 
@@ -123,16 +136,19 @@ class Pool:
             raise self.unreachable(f"no connection to {self.name}: {error.strerror or type(error).__name__}") from error
         return upstream
 
-    def give_back(self, upstream: Upstream) -> None:
+    def give_back(self, upstream: Upstream, owner: str | None) -> None:
+        """Keep it, for *owner* alone."""
         upstream.side = None
         transport = upstream.transport
         if transport.is_closing():
             return
-        if self._closed or len(self._idle) >= MOST_IDLE or transport.get_write_buffer_size():
+        if self._closed or transport.get_write_buffer_size():
             transport.close()  # what is unsent is of a request that was answered early: none waits behind it
             return
         transport.resume_reading()  # the last caller's slowness is not the next one's
-        upstream.idle_since = self._clock()
+        upstream.idle_since, upstream.owner = self._clock(), owner
+        if len(self._idle) >= MOST_IDLE:
+            self._idle.popleft().transport.close()
         self._idle.append(upstream)
 
     def forget(self, upstream: Upstream) -> None:

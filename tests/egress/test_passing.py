@@ -11,7 +11,7 @@ from sidecar.errors import BadRequest
 from sidecar.oauth.credential import Credential, Outgoing
 from sidecar.relay.passage import Outcome, Way
 from sidecar.secret import Secret
-from tests.egress.out import HERE, Key, Out, anyone, get
+from tests.egress.out import AGENT, HERE, Key, Out, anyone, get, itself
 
 ROUTES: dict[str, dict[str, Any]] = {"api": {"url": "https://api.example.com/v1", "provider": "token"}}
 CAPABILITIES = {"call": anyone(routes=["api"])}
@@ -112,3 +112,19 @@ def test_the_capability_is_known_of_what_is_under_way() -> None:
     _, handle = out.open()
     passage = out.ask(get(b"/to/api/x", b"X-Identity-Invocation: %b\r\n" % handle))
     assert (passage.capability, passage.leg.route.name) == ("call", "api")
+
+
+def test_a_connection_is_kept_for_the_principal_behind_the_call_and_the_agents_own_are_shared() -> None:
+    out = Out(
+        {**ROUTES, "open": {"url": "https://o.example.com", "unattended": True}},
+        {"all": anyone(routes=["api"]), "own": itself(routes=["open"])},
+    )
+    owners = []
+    for subject in ("alice", "bob", "alice"):
+        invocation, handle = out.open(subject)
+        passage = out.ask(get(b"/to/api/x", b"X-Identity-Invocation: %b\r\n" % handle))
+        assert passage.owner == invocation.principal.id
+        owners.append(passage.owner)
+    assert owners[0] == owners[2] != owners[1]
+    assert out.ask(get(b"/to/open/x")).owner is None
+    assert out.ask(get(b"/to/open/x", b"X-Identity-Invocation: %b\r\n" % AGENT)).owner is None

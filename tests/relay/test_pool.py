@@ -66,49 +66,49 @@ async def kept(made: Pool, count: int) -> list[Upstream]:
     """As many connections, given back in order."""
     upstreams = [await made.connect() for _ in range(count)]
     for upstream in upstreams:
-        made.give_back(upstream)
+        made.give_back(upstream, None)
     return upstreams
 
 
 async def test_the_connection_that_was_used_last_is_taken_first() -> None:
     async with pool() as (made, _, _):
-        assert made.take(fresh=False) is None
+        assert made.take(None, fresh=False) is None
         first, second = await kept(made, 2)
         assert [each.reused for each in (first, second)] == [False, False]
-        assert made.take(fresh=False) is second
-        assert made.take(fresh=True) is first
+        assert made.take(None, fresh=False) is second
+        assert made.take(None, fresh=True) is first
         assert first.reused
-        assert made.take(fresh=False) is None
+        assert made.take(None, fresh=False) is None
 
 
 async def test_a_connection_that_has_been_idle_is_taken_only_for_what_can_be_repeated() -> None:
     async with pool() as (made, clock, _):
         (only,) = await kept(made, 1)
         clock.now += FRESH_SECONDS + 0.1
-        assert made.take(fresh=True) is None
-        assert made.take(fresh=False) is only
+        assert made.take(None, fresh=True) is None
+        assert made.take(None, fresh=False) is only
 
 
 async def test_a_connection_that_has_been_idle_for_long_is_taken_for_nothing_and_closed() -> None:
     async with pool() as (made, clock, _):
         old, _ = await kept(made, 2)
         clock.now += IDLE_SECONDS + 0.1
-        assert made.take(fresh=False) is None
+        assert made.take(None, fresh=False) is None
         young = await made.connect()
-        made.give_back(young)
+        made.give_back(young, None)
         made.sweep(clock.now)
         assert old.transport.is_closing()
         assert not young.transport.is_closing()
-        assert made.take(fresh=False) is young
+        assert made.take(None, fresh=False) is young
 
 
 async def test_a_connection_that_is_closing_is_passed_over() -> None:
     async with pool() as (made, _, _):
         good, bad = await kept(made, 2)
         bad.transport.close()
-        assert made.take(fresh=False) is good
-        made.give_back(bad)
-        assert made.take(fresh=False) is None
+        assert made.take(None, fresh=False) is good
+        made.give_back(bad, None)
+        assert made.take(None, fresh=False) is None
 
 
 async def test_a_connection_that_the_upstream_closes_is_forgotten() -> None:
@@ -127,14 +127,31 @@ async def test_a_connection_that_speaks_unasked_is_ended() -> None:
         await until(lambda: ends)
         ends[0].write(b"HTTP/1.1 200 OK\r\n\r\n")
         await until(only.transport.is_closing)
-        assert made.take(fresh=False) is None
+        assert made.take(None, fresh=False) is None
 
 
 async def test_no_more_are_kept_than_are_of_use() -> None:
     async with pool() as (made, _, _):
         upstreams = await kept(made, MOST_IDLE + 1)
-        assert upstreams[-1].transport.is_closing()
-        assert not upstreams[-2].transport.is_closing()
+        assert [each.transport.is_closing() for each in upstreams] == [True] + [False] * MOST_IDLE
+
+
+async def test_a_connection_is_for_who_has_used_it() -> None:
+    """What is still to come on it could be an answer to what another one asked."""
+    async with pool() as (made, clock, _):
+        hers, older, newer = [await made.connect() for _ in range(3)]
+        made.give_back(older, "bob")
+        made.give_back(hers, "alice")
+        made.give_back(newer, "bob")
+        assert made.take("carol", fresh=False) is None
+        assert made.take(None, fresh=False) is None
+        assert made.take("alice", fresh=False) is hers
+        assert made.take("alice", fresh=False) is None
+        assert made.take("bob", fresh=False) is newer
+        clock.now += IDLE_SECONDS + 0.1
+        assert made.take("bob", fresh=False) is None
+        made.sweep(clock.now)
+        assert older.transport.is_closing()
 
 
 async def test_a_connection_with_something_unsent_is_not_kept() -> None:
@@ -145,7 +162,7 @@ async def test_a_connection_with_something_unsent_is_not_kept() -> None:
         upstream.side = side = Kept()
         while not side.full:
             upstream.transport.write(b"x" * 1_000_000)
-        made.give_back(upstream)
+        made.give_back(upstream, None)
         assert upstream.transport.is_closing()
         upstream.transport.abort()
 
@@ -155,7 +172,7 @@ async def test_a_closed_pool_keeps_nothing() -> None:
         (idle,) = await kept(made, 1)
         out = await made.connect()
         made.close()
-        made.give_back(out)
+        made.give_back(out, None)
         assert idle.transport.is_closing()
         assert out.transport.is_closing()
 
