@@ -295,8 +295,16 @@ class Door:
         target: bytes,
         coming: Awaitable[Credential | Signing],
     ) -> Passage:
-        credential = await coming
-        if isinstance(call.caller, Invocation) and not self._invocations.living(call.caller):
+        invocation, connection = call.caller, peer.connection
+        if isinstance(invocation, Invocation) and connection is not None:
+            self._invocations.hold(invocation, connection)  # which doesn't wait beyond its invocation's time
+            try:
+                credential = await coming
+            finally:
+                self._invocations.release(invocation, connection)
+        else:
+            credential = await coming
+        if isinstance(invocation, Invocation) and not self._invocations.living(invocation):
             raise InvocationInvalid("the invocation ended while its credential was being got")
         return self._go(head, peer, call, out, found, target, credential)
 

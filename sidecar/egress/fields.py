@@ -17,6 +17,8 @@ class Plan:
     kept: tuple[int, ...]
     """Lines that leave as they came, unless they carry a handle or are the credential's."""
     traceparent: int
+    other: tuple[tuple[bytes, tuple[int, ...]], ...]
+    """Names with ``_``, spelt with ``-``: to CGI and WSGI, and so to who may read them next, they are the same."""
     browser: bool
     """A browser sent it: ``Origin`` (RFC 6454, section 7), or ``Sec-Fetch-Site`` (Fetch Metadata, section 2)."""
 
@@ -30,6 +32,7 @@ def plan(at: Mapping[bytes, tuple[int, ...]]) -> Plan:
     return Plan(
         kept=tuple(sorted(index for name, indices in at.items() if not drops(name) for index in indices)),
         traceparent=at[b"traceparent"][0] if len(at.get(b"traceparent", ())) == 1 else -1,
+        other=tuple((name.replace(b"_", b"-"), indices) for name, indices in at.items() if b"_" in name),
         browser=b"origin" in at or b"sec-fetch-site" in at,
     )
 
@@ -40,6 +43,9 @@ def kept(head: Head[Plan], consumed: frozenset[int], filled: Iterable[bytes]) ->
     away = set(consumed)
     for name in filled:
         away.update(shape.at.get(name, ()))
+        for plain, indices in shape.plan.other:
+            if plain == name:
+                away.update(indices)
     lines = [head.lines[index] for index in shape.plan.kept if index not in away]
     if head.nominated or head.minor == 0:
         dropped = head.nominated | ({b"expect"} if head.minor == 0 else set())

@@ -1,5 +1,6 @@
 """The door out: three ways in and one way out; whose call it is, which route, may it, which credential."""
 
+import asyncio
 import base64
 from typing import Any
 
@@ -457,6 +458,18 @@ async def test_an_invocation_that_ends_while_its_credential_is_got_gets_none() -
     with pytest.raises(InvocationInvalid):
         await waiting
     assert not out.journal.events
+
+
+async def test_who_waits_for_a_credential_waits_no_longer_than_the_invocation_lives() -> None:
+    key = Key()
+    key.waits = True
+    out = Out(ROUTES, CAPABILITIES, sources={"token": key})
+    _, handle = out.open()
+    waiting = asyncio.ensure_future(out.ask(get(b"/to/api/x", b"X-Identity-Invocation: %b\r\n" % handle)))
+    await asyncio.sleep(0)
+    out.invocations.end_all(lambda _: True)
+    assert out.connection.stops == 1
+    waiting.cancel()
 
 
 def test_over_plain_http_to_another_machine_no_credential_goes() -> None:

@@ -48,6 +48,12 @@ def test_lines_leave_as_they_came_in_their_order() -> None:
     assert fields.kept(read_as, frozenset({1}), (b"authorization",)) == [b"A:2", b"B:  3 "]
 
 
+@pytest.mark.parametrize("name", [b"x-api-key", b"X_API_KEY", b"x_api-key", b"X-Api_Key"])
+def test_the_credentials_place_is_its_own_in_every_spelling(name: bytes) -> None:
+    lines = b"%b: the agent's own\r\nX-Api: 1\r\nX_Other: 2\r\n" % name
+    assert fields.kept(head(lines), frozenset(), (b"x-api-key",)) == [b"X-Api: 1", b"X_Other: 2"]
+
+
 def test_what_connection_names_stays_here_and_an_old_client_expects_nothing() -> None:
     assert fields.kept(head(b"Connection: close, x-mine\r\nX-Mine: 1\r\nY: 2\r\n"), frozenset(), ()) == [b"Y: 2"]
     assert fields.kept(head(b"Expect: 100-continue\r\nY: 2\r\n", b"1.0"), frozenset(), ()) == [b"Y: 2"]
