@@ -1,0 +1,1 @@
+"""Keeps what users granted: sealed, refreshed exactly once, and readable by nobody who has only the database."""
