@@ -5,6 +5,7 @@ A refusal carries three texts. ``title`` and ``mend`` go to whoever asked, so ne
 handle or a secret.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -17,6 +18,8 @@ class Refusal(Exception):
     mend: ClassVar[str] = "Nothing that you sent caused this; the trace id finds it in the sidecar's log."
     closes: ClassVar[bool] = False
     """The connection that it is answered on ends with it."""
+    extra: Mapping[str, str] = {}
+    """More members of the answer (RFC 9457, section 3.2)."""
 
     def __init__(self, reason: str = "", *, mend: str | None = None, retry_after: int | None = None) -> None:
         super().__init__(reason or self.title)
@@ -163,6 +166,13 @@ class ConsentRequired(Refusal):
     code, status = "consent_required", 403
     title = "The user has not agreed to this yet."
     mend = "Open authorization_url as the user, agree, and call again."
+
+    @classmethod
+    def at(cls, authorization_url: str, session: str, reason: str) -> "ConsentRequired":
+        """With where the user agrees, and the session by which an agent finds out whether they have."""
+        refusal = cls(reason)
+        refusal.extra = {"authorization_url": authorization_url, "session": session}
+        return refusal
 
 
 class ToolDenied(Refusal):

@@ -19,6 +19,7 @@ def problem(refusal: Refusal, notice: Notice) -> bytes:
             "detail": refusal.detail,
             "code": refusal.code,
             "trace_id": notice.trace_id,
+            **refusal.extra,
         }
     ).encode()
 

@@ -77,6 +77,15 @@ def test_what_goes_with_it_is_said() -> None:
     assert json.loads(body)["detail"] == "Come back."
 
 
+def test_where_a_user_agrees_is_a_member_of_the_document() -> None:
+    refusal = errors.ConsentRequired.at("https://accounts.example.com/connect/s1", "s1", "alice hasn't agreed")
+    _, body = read(respond(refusal, Notice(TRACE), close=False, bodiless=False))
+    document = json.loads(body)
+    assert (document["authorization_url"], document["session"]) == ("https://accounts.example.com/connect/s1", "s1")
+    assert (document["code"], document["detail"]) == ("consent_required", errors.ConsentRequired.mend)
+    assert "alice" not in str(document)
+
+
 def test_head_is_answered_without_the_body_but_with_its_length() -> None:
     whole = respond(TokenMissing(), Notice(TRACE), close=False, bodiless=False)
     head = respond(TokenMissing(), Notice(TRACE), close=False, bodiless=True)
