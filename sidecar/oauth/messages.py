@@ -120,19 +120,28 @@ def token_request(
     provider: Provider, endpoint: str, scopes: frozenset[str], assertion: str | None, seconds: float
 ) -> Request:
     """Client credentials (RFC 6749, section 4.4.2). *assertion* is the signed one of a client that has a key."""
-    client_id, secret = provider.client_id or "", provider.client_secret
     form = {"grant_type": "client_credentials"}
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
     form |= {name: value for name in ("audience", "resource") if (value := getattr(provider, name)) is not None}
     if scopes:
         form["scope"] = " ".join(sorted(scopes))
+    return proved(provider, endpoint, form, assertion, seconds)
+
+
+def proved(
+    provider: Provider, endpoint: str, form: Mapping[str, str], assertion: str | None, seconds: float
+) -> Request:
+    """*form*, with the proof that it is *provider*'s client that sends it (RFC 6749, section 2.3; RFC 7521, section
+    4.2). *assertion* is the signed one of a client that has a key."""
+    client_id, secret = provider.client_id or "", provider.client_secret
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    sent = dict(form)
     if assertion is not None:
-        form |= {"client_id": client_id, "client_assertion_type": _JWT_BEARER, "client_assertion": assertion}
+        sent |= {"client_id": client_id, "client_assertion_type": _JWT_BEARER, "client_assertion": assertion}
     elif provider.client_auth == "post":
-        form |= {"client_id": client_id, "client_secret": secret.reveal() if secret is not None else ""}
+        sent |= {"client_id": client_id, "client_secret": secret.reveal() if secret is not None else ""}
     else:
         headers["Authorization"] = _basic(client_id, secret)
-    return Request(endpoint, "POST", headers, urlencode(form).encode(), seconds, MOST_BYTES)
+    return Request(endpoint, "POST", headers, urlencode(sent).encode(), seconds, MOST_BYTES)
 
 
 def _basic(client_id: str, secret: Secret | None) -> str:
@@ -144,8 +153,11 @@ def _basic(client_id: str, secret: Secret | None) -> str:
 # Its answer
 
 
-def granted(answer: Response, provider: str, now: float) -> Granted:
-    """Read a token endpoint's answer (RFC 6749, section 5). Raise a ``Refusal`` that says what to check."""
+def granted(
+    answer: Response, provider: str, now: float, grant: str = "client_credentials", token_type: str = "bearer"
+) -> Granted:
+    """Read a token endpoint's answer (RFC 6749, section 5) to a request of the type *grant*, which has to give a token
+    of *token_type*, in lower case. Raise a ``Refusal`` that says what to check."""
     if (refusal := overtaxed(answer, provider, "token endpoint", now)) is not None:
         raise refusal
     if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
@@ -153,11 +165,11 @@ def granted(answer: Response, provider: str, now: float) -> Granted:
         raise ProviderRefused(f"{provider}: the token endpoint answered with status {answer.status}", mend=mend)
     said = _object(answer.body, provider, f"answer (status {answer.status})")
     if answer.status >= HTTPStatus.BAD_REQUEST or "error" in said:  # some answer errors with 200
-        raise _refused(said, answer, provider, now)
-    kind = said.get("token_type", "Bearer")
-    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise _refused(said, answer, provider, now, grant)
+    kind = said.get("token_type", token_type)
+    if not isinstance(kind, str) or kind.lower() != token_type:
         mend = f"Have the client of providers.{provider} issued bearer tokens, without DPoP or another binding."
-        raise ProviderRefused(f"{provider}: the token is of another type than Bearer", mend=mend)
+        raise ProviderRefused(f"{provider}: the token is of another type than {token_type}", mend=mend)
     scope = said.get("scope")
     return Granted(
         token=_token(said.get("access_token"), provider),
@@ -209,12 +221,12 @@ def overtaxed(answer: Response, provider: str, what: str, now: float) -> Refusal
 _MENDS: Mapping[str, str] = {
     "invalid_client": "Check providers.{0}: client_id, client_secret and client_auth. The provider doesn't know the "
     "client, or not by this proof.",
-    "unauthorized_client": "Allow the grant client_credentials for the client of providers.{0}, at the provider.",
-    "unsupported_grant_type": "Check where providers.{0} leads: the provider has no grant client_credentials there.",
+    "unauthorized_client": "Allow the grant {1} for the client of providers.{0}, at the provider.",
+    "unsupported_grant_type": "Check where providers.{0} leads: the provider has no grant {1} there.",
     "invalid_scope": "Check the scopes that are asked of the provider {0}: it doesn't grant them to this client.",
     "invalid_target": "Check providers.{0}: audience and resource. The provider gives no token for them.",
     "invalid_request": "Check providers.{0}: audience, resource and client_auth, and that the client may use the "
-    "grant client_credentials at the provider. It misses something, or won't take something.",
+    "grant {1} at the provider. It misses something, or won't take something.",
 }
 """What to check, by the error's code (RFC 6749, section 5.2; RFC 8707, section 2)."""
 _PASSING = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
@@ -223,7 +235,7 @@ _KNOWN = _MENDS.keys() | _PASSING | {"invalid_grant", "access_denied", "interact
 """Codes that go to the record. Another may be anything: a provider that echoes what it was sent, for one."""
 
 
-def _refused(said: Mapping[str, Any], answer: Response, provider: str, now: float) -> Refusal:
+def _refused(said: Mapping[str, Any], answer: Response, provider: str, now: float, grant: str) -> Refusal:
     error, description = said.get("error"), said.get("error_description")
     code = error if isinstance(error, str) and error in _KNOWN else "an error of its own"
     # Of Microsoft's descriptions the number is what says which error it is, and nothing of ours can be in it.
@@ -235,4 +247,4 @@ def _refused(said: Mapping[str, Any], answer: Response, provider: str, now: floa
         wait = retry_after(answer.headers.get("retry-after"), now)
         return ProviderUnreachable(reason, mend=f"Try again: the provider {provider} is busy.", retry_after=wait or 1)
     mend = _MENDS.get(code, "Check providers.{0}: client_id, client_auth and what the client may do at the provider.")
-    return ProviderRefused(reason, mend=mend.format(provider))
+    return ProviderRefused(reason, mend=mend.format(provider, grant))
