@@ -243,6 +243,13 @@ def test_what_failed_is_said_with_nothing_of_the_principal_or_of_what_was_asked(
             assert not any(word in failed for word in ("@", "carol", "bob", "alice", "ih_", "PURGE"))
 
 
+def test_all_hours_that_might_have_been_are_said() -> None:
+    hours = (Hours.parse("sat 12:00-13:00"), Hours.parse("14:00-15:00 Europe/Berlin"))
+    assert decide(CALL, can(routes=CALENDAR, hours=hours)).failed == (
+        "hours: none of sat 12:00-13:00 UTC, mon,tue,wed,thu,fri,sat,sun 14:00-15:00 Europe/Berlin"
+    )
+
+
 def test_a_long_list_is_said_in_short() -> None:
     many = among(*(f"g{number}" for number in range(20)))
     assert decide(replace(CALL, principal=BOB), can(who=who(groups=many), routes=CALENDAR)).failed == (
