@@ -18,8 +18,7 @@ import pytest
 from tests.child import child
 from tests.clients.apis import APIS, NAME, says
 from tests.clients.cases import CLIENTS, Client, old_node
-from tests.clients.conftest import OWN, configured, environment, free_port
-from tests.clients.stage import PATH
+from tests.clients.stage import OWN, PATH, configured, environment, free_port
 from tests.clients.watch import Watch
 from tests.counterparts import NODE_FOLDER, clients, node
 from tests.journeys.issuer import Issuer, issuer

@@ -6,8 +6,7 @@ import pytest
 
 from tests.clients.apis import NAME, PLACEHOLDER
 from tests.clients.cases import CLIENTS, Client, said
-from tests.clients.conftest import Stage
-from tests.clients.stage import run
+from tests.clients.stage import Stage, run
 
 OBEYING = [client for client in CLIENTS if client.obeys]
 OTHERS = [client for client in CLIENTS if not client.obeys]

@@ -102,10 +102,10 @@ class Project:
         self.lock = folder / "requirements" / "runtime.lock"
         self.lock.write_text(small[0])
 
-    def install(self) -> tuple[str, float]:
+    def install(self, venv: str = ".venv", name: str = "runtime") -> tuple[str, float]:
         """What it said, and how long it took."""
         started = time.monotonic()
-        command = [sys.executable, "requirements/install.py", ".venv", "runtime"]
+        command = [sys.executable, "requirements/install.py", venv, name]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, timeout=140)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout, time.monotonic() - started
@@ -132,6 +132,18 @@ def test_it_sets_up_once_and_again_only_when_something_changed(tmp_path: Path) -
     moved = project.folder.rename(tmp_path / "second")
     assert not Environment(moved / ".venv").fits(), "its scripts still name the old folder"
     assert Environment(moved / ".venv").installed() == {}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(150)
+def test_agents_clients_have_an_environment_without_the_project(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.lock.rename(tmp_path / "requirements" / "clients.lock")
+    assert "fetching 1 packages (clients)" in project.install(".venv-clients", "clients")[0]
+    assert project.install(".venv-clients", "clients")[0] == "", "a second run has nothing to do"
+    python = str(tmp_path / ".venv-clients/bin/python")
+    assert subprocess.run([python, "-c", "import packaging"], cwd="/", check=False).returncode == 0
+    assert subprocess.run([python, "-c", "import sidecar"], cwd="/", check=False, stderr=subprocess.DEVNULL).returncode
 
 
 @pytest.mark.slow
