@@ -1,5 +1,6 @@
 """The commands, run as a shell runs them."""
 
+import asyncio
 import json
 import os
 import pty
@@ -244,6 +245,11 @@ class TestRunning:
             assert taken.stdout.startswith("reloaded: sha256:")
             assert "    health.listen changed: it takes effect at the next start\n" in taken.stdout
 
+            house.write({**self.GIVEN, "egress": {"routes": {"api": {"url": "https://api.example.com"}}}})
+            taken = sidecar("reload", *config, cwd=tmp_path)
+            assert "note: the CA is a new one: restart the agent, which trusts the old run.dir/ca.pem\n" in taken.stdout
+            assert "the agent, which" not in str(json.loads(sidecar("reload", *config, "--json", cwd=tmp_path).stdout))
+
             house.config.write_text(BAD)
             socket = ("--socket", str(house.state / "control.sock"))
             refused = sidecar("reload", *socket, cwd=tmp_path)
@@ -251,6 +257,13 @@ class TestRunning:
             assert "agent.url  is missing" in refused.stderr
             assert refused.stderr.endswith("The configuration that was in force stays in force.\n")
             assert sidecar("status", *socket, cwd=tmp_path).returncode == 0
+
+    def test_a_start_with_a_new_host_says_that_the_agent_must_restart(self, tmp_path: Path) -> None:
+        with running.serving(self.GIVEN, tmp_path) as house:
+            house.write({**self.GIVEN, "egress": {"routes": {"api": {"url": "https://api.example.com"}}}})
+            house.stop()
+            asyncio.run(house.again())
+            assert "the CA is a new one (it isn't good for api.example.com): restart the agent" in house.stderr
 
     def test_the_control_socket_is_its_owners(self, tmp_path: Path) -> None:
         with running.serving(self.GIVEN, tmp_path) as house:

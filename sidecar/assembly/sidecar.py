@@ -166,6 +166,8 @@ class Sidecar:
             authority = await asyncio.to_thread(certify)
         except (CaUnusable, files.FilesUnusable) as error:
             raise Unstartable(str(error)) from error
+        if authority.changed:
+            log.warning("the CA is a new one (%s): restart the agent, which trusts the old one", authority.changed)
         self._run(asyncio.to_thread(authority.warm))
         return authority
 
@@ -282,12 +284,12 @@ class Sidecar:
             restart = tuple(_needs_restart(before, after))
             for key in restart:
                 log.warning("%s has changed: that needs a restart", key)
+            notes = after.notes
             if authority.changed:
-                log.warning("the CA is a new one (%s): restart the agent, which trusts the old one", authority.changed)
-                restart += ("the agent, which trusts the old run.dir/ca.pem",)
+                notes += ("the CA is a new one: restart the agent, which trusts the old run.dir/ca.pem",)
             changed = after.digest != before.digest
             log.info("the configuration was read again: %s", "taken" if changed else "nothing has changed")
-            return Reloaded(after.digest, changed=changed, restart=restart, notes=after.notes)
+            return Reloaded(after.digest, changed=changed, restart=restart, notes=notes)
 
     def _take(self, after: Settings) -> None:
         """Exchange the house; what is gone or changed loses its verified tokens and handles at once."""
