@@ -319,7 +319,7 @@ class Door:
         credential: Credential | Signing | None,
     ) -> Passage:
         leg, source, decision = out.leg, out.source, call.decision
-        lines = fields.kept(head, found.consumed, source.fills if source is not None else ())
+        lines = fields.kept(head, found.consumed, source.fills | fields.CREDENTIAL if source is not None else ())
         context = self._context(head, call, found)
         self._record.attached(call, leg, head, decision.capability or "" if decision is not None else "")
         if not head.shape.kept:

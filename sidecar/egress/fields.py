@@ -8,6 +8,9 @@ from sidecar.relay.head import HOP_BY_HOP, Head
 
 _REPLACED = HOP_BY_HOP | {b"host", b"content-length", b"traceparent", b"baggage"}
 _IDENTITY = b"x-identity-"
+CREDENTIAL = frozenset({b"authorization"})
+"""Where a provider gives the credential there is no other one: a client that was given a placeholder may put it here
+though the provider fills another field, and the upstream must not see it."""
 
 
 @dataclass(slots=True)  # not frozen, as a Shape isn't

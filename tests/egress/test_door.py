@@ -214,8 +214,8 @@ def test_the_header_that_the_provider_fills_carries_it_too() -> None:
     _, handle = out.open()
     lines = out.sent(get(b"/to/api/x", b"X-Api-Key: %b\r\nAuthorization: Bearer mine\r\n" % handle))
     assert b"x-api-key: " + REAL.encode() in lines
-    assert b"Authorization: Bearer mine" in lines
     assert handle not in b"\n".join(lines)
+    assert not any(b"mine" in line for line in lines), "a placeholder that stands in another field than the provider's"
 
 
 def test_the_attach_handle_in_baggage_binds_and_the_rest_of_baggage_goes_on(out: Out) -> None:
