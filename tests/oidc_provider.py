@@ -215,11 +215,16 @@ def loopback_address() -> str:
 
 @contextmanager
 def oidc_provider(
-    folder: Path, shapes: Sequence[str] = ("plain",), *, ttl: int = 600, clients: Mapping[str, Any] | None = None
+    folder: Path,
+    shapes: Sequence[str] = ("plain",),
+    *,
+    ttl: int = 600,
+    clients: Mapping[str, Any] | None = None,
+    actors: Mapping[str, Any] | None = None,
 ) -> Iterator[OidcProvider]:
     """Start it; the vendors' forms listen on port 443 of a loopback address of their own, with a CA made for them.
-    *clients* are more of the plain issuer's, as oidc-provider.mjs says."""
-    options: dict[str, Any] = {"shapes": list(shapes), "ttl": ttl, "clients": dict(clients or {})}
+    *clients* are more of the plain issuer's, and *actors* whom it knows as agents, as oidc-provider.mjs says."""
+    options: dict[str, Any] = {"shapes": list(shapes), "ttl": ttl, "clients": dict(clients or {}), "actors": actors}
     address, ca_file = "127.0.0.1", None
     if tuple(shapes) != ("plain",):
         address, ca_file = loopback_address(), folder / "issuers-ca.pem"

@@ -15,6 +15,7 @@ from sidecar.inbound.turn import Turn
 from sidecar.invocation.caller import Callers
 from sidecar.invocation.handle import AGENT_PREFIX, Handles
 from sidecar.invocation.invocation import Invocations, Lifetimes
+from sidecar.invocation.proof import Proofs
 from sidecar.journal import Collector, Journal, Subjects, Unusable
 from sidecar.keyring.once import Once
 from sidecar.keyring.root import KeyUnusable, Root, given, kept
@@ -41,6 +42,8 @@ class Ground:
     root: Root
     journal: Journal
     invocations: Invocations
+    proofs: Proofs
+    """Callers' tokens; the front door keeps them only where some provider exchanges them."""
     ids: Ids
     subjects: Subjects
     environ: Mapping[str, str] = field(repr=False)
@@ -103,6 +106,7 @@ def opened(
         root=root,
         journal=_journal(settings),
         invocations=invocations,
+        proofs=Proofs(invocations, os.urandom),
         ids=Ids(),
         subjects=Subjects(root.derive("audit subjects"), plain=settings.audit.subjects == "plain"),
         environ=environ,

@@ -74,6 +74,8 @@ def build(settings: Settings, ground: Ground, before: House | None = None) -> Ho
         clock_ns=time.time_ns,
         spans=ground.journal.spans.ended if ground.journal.spans is not None else None,
     )
+    if any(provider.type == "exchange" for provider in settings.providers.values()):
+        door.proofs = ground.proofs
     return House(settings, keyring, verifier, door, agent, own)
 
 

@@ -5,6 +5,7 @@ import os
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_address
@@ -13,14 +14,14 @@ from sidecar.api.surroundings import Surroundings as ApiSurroundings
 from sidecar.assembly.ground import Ground
 from sidecar.assembly.house import named
 from sidecar.egress import passing
-from sidecar.egress.address import Network
+from sidecar.egress.address import Network, refused
 from sidecar.egress.destination import Destination
 from sidecar.egress.dial import Way
 from sidecar.egress.door import Door, Exit, Manners
 from sidecar.egress.record import Record
 from sidecar.egress.routes import Leg, Routes
 from sidecar.egress.tunnel import Tunnel
-from sidecar.errors import ProviderTimeout, ProviderUnreachable
+from sidecar.errors import DestinationDenied, ProviderTimeout, ProviderUnreachable
 from sidecar.events import Attribute, Event, Name, Value
 from sidecar.oauth.credential import Ask, Source
 from sidecar.oauth.provider import Provider
@@ -152,6 +153,7 @@ def _sources(
         agent=settings.agent.name,
         public_url=settings.inbound.public_url,
         refreshed=_refreshed(ground),
+        proof=ground.proofs.of,
         seconds=min(_CREDENTIAL_SECONDS, settings.egress.timeouts.first_byte * 0.9),
     )
 
@@ -252,6 +254,10 @@ def _pool(
 
 def _past(settings: Settings, ground: Ground, tls: Callable[[], ssl.SSLContext]) -> Callable[[Destination], Pool]:
     def past(destination: Destination) -> Pool:
+        with suppress(ValueError):  # a name: what it resolves to is looked at when it is dialled
+            why = refused(ip_address(destination.host), destination.port, private=False, own=ground.own)
+            if why is not None:
+                raise DestinationDenied(why, mend="Declare a route for it, with  private: true  if that is what it is.")
         pool = _pool(destination, False, settings.egress.timeouts.connect, settings, ground, tls)
         pool.close()  # nothing is kept: nobody would sweep it
         return pool

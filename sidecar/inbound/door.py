@@ -20,6 +20,7 @@ from sidecar.inbound import headers
 from sidecar.inbound.path import Rule, Rules
 from sidecar.inbound.turn import Turn
 from sidecar.invocation.invocation import Invocation, Invocations
+from sidecar.invocation.proof import Proofs
 from sidecar.journal import Ended
 from sidecar.keyring.verified import Verified, Verifier
 from sidecar.relay.head import Head, Shapes
@@ -141,6 +142,8 @@ class Door:
 
     turn: Turn | None = None
     """Whose it is to be served, where that is one call at a time."""
+    proofs: Proofs | None = None
+    """Keeps callers' tokens, where some provider exchanges them."""
 
     def __init__(
         self,
@@ -226,6 +229,8 @@ class Door:
         began = self.clock_ns()
         self._journal.record(caller.admitted.fill(began, trace_id, span_id, span_id, head.method, head.path))
         invocation, handle = self.invocations.open(caller.principal, trace_id, span_id, verified.expires - began / 1e9)
+        if self.proofs is not None:
+            self.proofs.keep(invocation, head.cut or _bearer(head, head.shape.plan))
         head.token = verified
         kept = self._kept(head, peer)
         if head.key or not head.shape.kept:

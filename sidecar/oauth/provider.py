@@ -1,7 +1,7 @@
 """Where an outbound credential comes from, as it is configured, and which keys each type of provider has. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from sidecar.secret import Secret
@@ -25,14 +25,14 @@ def _type(required: str, allowed: str = "", acts_as: str = "principal") -> Type:
 _CLIENT = "client_id client_secret"
 CATALOGUE: Mapping[str, Type] = {
     "google": _type(_CLIENT),
-    "slack": _type(_CLIENT),
+    "slack": _type(_CLIENT, "as_app"),
     # domain: GitHub Enterprise Server, GitLab and Salesforce have installations of one's own.
     "github": _type(_CLIENT, "domain"),
     "microsoft": _type(_CLIENT, "tenant"),
     "atlassian": _type(_CLIENT),
     "salesforce": _type(_CLIENT, "domain"),
     "notion": _type(_CLIENT),
-    "linear": _type(_CLIENT),
+    "linear": _type(_CLIENT, "as_app"),
     "gitlab": _type(_CLIENT, "domain"),
     "zoom": _type(_CLIENT),
     "dropbox": _type(_CLIENT),
@@ -54,7 +54,11 @@ TYPES: Mapping[str, Type] = {
     "bearer": _type("token", acts_as="agent"),
     "aws": _type("", "role_arn source region service session_tags", "agent"),
     "agent": _type("audience"),
-    "exchange": _type("standard token_url", "client_id client_secret client_auth audience resource tenant"),
+    "exchange": _type(
+        "standard client_id",
+        "token_url discovery client_secret client_auth audience resource tenant actor subject_token"
+        " resource_token_url resource_client_id resource_client_secret",
+    ),
     "sandbox": _type("", "url client_id client_secret"),
 }
 
@@ -80,6 +84,8 @@ class Provider:
     url: str | None = None
     domain: str | None = None
     tenant: str | None = None
+    as_app: bool = False
+    """Whether its tokens act as the app that the user has put in (Slack's bot), instead of the user."""
     key: Secret | None = None
     header: str | None = None
     query: str | None = None
@@ -95,9 +101,23 @@ class Provider:
     audience: str | None = None
     resource: str | None = None
     standard: str | None = None
+    actor: str | None = None
+    """How the agent is named in an exchange: by a ``token`` of its own, or as the ``client`` alone."""
+    subject_token: str | None = None
+    """Which type of token callers bring; ``None``: what the standard has."""
+    resource_token_url: str | None = None
+    resource_client_id: str | None = None
+    resource_client_secret: Secret | None = None
 
 
-_BUILT = frozenset({"api_key", "bearer", "aws", "agent"})
+def at_resource(provider: Provider) -> Provider:
+    """*provider* as the client that it is at the resource's own authorization server."""
+    if provider.resource_client_id is None:
+        return provider
+    return replace(provider, client_id=provider.resource_client_id, client_secret=provider.resource_client_secret)
+
+
+_BUILT = frozenset({"api_key", "bearer", "aws", "agent", "exchange"})
 
 
 def unbuilt(provider: Provider) -> str | None:

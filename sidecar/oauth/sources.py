@@ -55,9 +55,16 @@ def _assertions(provider: Provider, surroundings: Surroundings) -> Source:
     return Assertions(provider, surroundings)
 
 
+def _exchanged(provider: Provider, surroundings: Surroundings) -> Source:
+    from sidecar.oauth.exchanged import Exchanged
+
+    return Exchanged(provider, surroundings)
+
+
 _MAKERS: Mapping[str, Maker] = {
     "api_key": _static,
     "bearer": _static,
     "oauth2": _client_credentials,
     "agent": _assertions,
+    "exchange": _exchanged,
 }

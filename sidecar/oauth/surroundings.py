@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sidecar.identity.principal import Principal
+from sidecar.invocation.proof import Proof
 from sidecar.oauth.credential import Ask
 from sidecar.oauth.provider import Provider
 from sidecar.wire.http import Fetch
@@ -35,5 +37,7 @@ class Surroundings:
     """``inbound.public_url``."""
     refreshed: Callable[[Provider, Ask, frozenset[str]], None] = field(default=lambda _provider, _ask, _scopes: None)
     """Called with the granted scopes when a new token was got, before anyone has it; may raise a ``Refusal``."""
+    proof: Callable[[bytes, Principal], Proof | None] = field(default=lambda _invocation, _principal: None)
+    """The caller's own token, by the invocation's id, where providers exchange it (``invocation.proof.Proofs.of``)."""
     seconds: float = 10.0
     """How long obtaining a credential may take in all."""

@@ -31,6 +31,7 @@ PROVIDER_KEYS: Mapping[str, Key] = {
     "url": Key(HTTPS, None, "Where the sandbox is.", shown="the demo's own"),
     "domain": Key(HOST, None, "The host name of an installation of one's own."),
     "tenant": Key(IDENTIFIER, None, "The Entra tenant that users sign in at."),
+    "as_app": Key(Flag(), False, "Whether tokens act as the app (Slack's bot) instead of the user who connects it."),
     "key": Key(SECRET, None, "The API key."),
     "header": Key(HEADER, None, "The header that it fills.", shown="`Authorization`"),
     "query": Key(IDENTIFIER, None, "The query parameter that it fills instead."),
@@ -73,7 +74,31 @@ PROVIDER_KEYS: Mapping[str, Key] = {
     "session_tags": Key(Flag(), False, "Whether sessions are tagged with who is behind; it takes `sts:TagSession`."),
     "audience": Key(IDENTIFIER, None, "Whom tokens are for; of `agent`: the next agent's name."),
     "resource": Key(HTTPS, None, "The resource that tokens are for (RFC 8707)."),
-    "standard": Key(Word("rfc8693", "entra_obo", "rfc7523", "id_jag"), None, "How tokens are exchanged."),
+    "standard": Key(
+        Word("rfc8693", "entra_obo", "rfc7523", "id_jag"), None, "How the caller's token is exchanged for another."
+    ),
+    "actor": Key(
+        Word("token", "client"),
+        None,
+        "How the agent is named in an exchange: by a token that the sidecar signs, or as the client alone.",
+        shown="`token` where `inbound.public_url` is set: there its key is found",
+    ),
+    "subject_token": Key(
+        Word("access_token", "id_token", "jwt"),
+        None,
+        "Which type of token callers bring.",
+        shown="`access_token`; with `id_jag`: `id_token`",
+    ),
+    "resource_token_url": Key(
+        HTTPS,
+        None,
+        "With `id_jag`: the token endpoint of the resource's authorization server.",
+        shown="learned at `audience`, its issuer URL",
+    ),
+    "resource_client_id": Key(
+        IDENTIFIER, None, "With `id_jag`: the client's id there.", shown="the same as `client_id`, with its secret"
+    ),
+    "resource_client_secret": Key(SECRET, None, "The secret of `resource_client_id`."),
 }
 """Every key that some type of provider has; ``oauth.provider.TYPES`` says which has which."""
 
@@ -127,6 +152,8 @@ def _apart(provider: Provider) -> Iterator[Misfit]:
     """What doesn't go together."""
     if provider.type == "oauth2":
         yield from _oauth2(provider)
+    if provider.type == "exchange":
+        yield from _exchange(provider)
     if provider.type == "api_key":
         yield from _api_key(provider)
     if provider.type == "aws":
@@ -144,16 +171,43 @@ def _oauth2(provider: Provider) -> Iterator[Misfit]:
     if not provider.discovery and not (provider.token_url and (provider.authorize_url or not user)):
         mend = f"Set  discovery, or  {'authorize_url and token_url' if user else 'token_url'}."
         yield Misfit("doesn't say where the authorization server is", mend)
+    yield from _client(provider)
+    if not user and provider.acts_as == "principal":
+        yield Misfit(
+            "is principal, but client credentials are the agent's", "Remove it: it is agent.", "acts_as", ("grant",)
+        )
+
+
+def _client(provider: Provider) -> Iterator[Misfit]:
+    """How it proves itself."""
     if provider.client_secret is None and provider.client_auth != "private_key_jwt":
         mend = "Set  client_secret: {env: NAME}, or  client_auth: private_key_jwt"
         yield Misfit("is missing", mend, "client_secret", ("client_auth",))
     if provider.client_secret is not None and provider.client_auth == "private_key_jwt":
         mend = "Remove it: the sidecar's own key signs; the provider gets its public half."
         yield Misfit("has no use with private_key_jwt", mend, "client_secret", ("client_auth",))
-    if not user and provider.acts_as == "principal":
-        yield Misfit(
-            "is principal, but client credentials are the agent's", "Remove it: it is agent.", "acts_as", ("grant",)
-        )
+
+
+def _exchange(provider: Provider) -> Iterator[Misfit]:
+    jag = provider.standard == "id_jag"
+    if not (provider.token_url or provider.discovery or (provider.standard == "entra_obo" and provider.tenant)):
+        mend = f"Set  {'tenant' if provider.standard == 'entra_obo' else 'discovery'}, or  token_url."
+        yield Misfit("doesn't say where the authorization server is", mend, about=("standard",))
+    if provider.acts_as == "agent":
+        yield Misfit("is agent, but it is a caller's token that is exchanged", "Remove it: it is principal.", "acts_as")
+    yield from _client(provider)
+    if jag and not provider.audience:
+        mend = "Set  audience: the issuer URL of the resource's authorization server."
+        yield Misfit("is missing", mend, "audience", ("standard",))
+    if jag and not (provider.resource_token_url or str(provider.audience).startswith(("https://", "http://"))):
+        mend = "Set it: audience isn't a URL where it could be learned."
+        yield Misfit("is missing", mend, "resource_token_url", ("audience",))
+    for name in ("resource_token_url", "resource_client_id", "resource_client_secret"):
+        if getattr(provider, name) and not jag:
+            yield Misfit("has no use without id_jag", "Remove it.", name, ("standard",))
+    if provider.resource_client_secret and not provider.resource_client_id:
+        mend = "Set  resource_client_id: it is that client's secret."
+        yield Misfit("is missing", mend, "resource_client_id", ("resource_client_secret",))
 
 
 def _api_key(provider: Provider) -> Iterator[Misfit]:

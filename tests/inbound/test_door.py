@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import string
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from sidecar.inbound import headers
 from sidecar.inbound.door import Caller, Door, Manners
 from sidecar.inbound.metadata import Resource, application
 from sidecar.invocation.invocation import Lifetimes
+from sidecar.invocation.proof import Proofs
 from sidecar.relay.head import Head, parse
 from sidecar.relay.own import Own
 from sidecar.relay.passage import Outcome, Passage, Peer
@@ -326,6 +328,28 @@ async def test_the_token_is_passed_on_only_where_that_is_asked_for() -> None:
         request = await seen(served, get(fields=TOKEN + b"Connection: authorization\r\n"))
         assert b"authorization" not in request.names
         assert request.values(b"x-identity-subject") == [b"alice"]
+
+
+async def test_a_callers_token_is_kept_where_it_is_to_be_exchanged_and_nowhere_else() -> None:
+    async with front() as served, caller(served.endpoint) as one:
+        proofs = Proofs(served.invocations, os.urandom)
+        assert (await one.ask(served.filled(get()))).status == 200
+        assert len(proofs) == 0
+        served.door.proofs = proofs
+        kept = []
+        for fields in (TOKEN, TOKEN, TOKEN + b"X-More: 1\r\n", b"authorization:  bearer @TOKEN@\r\n"):
+            assert (await one.ask(served.filled(get(fields=fields)))).status == 200
+            handle = served.agent.seen[-1].values(b"x-identity-invocation")[0]
+            invocation = served.invocations.find(handle)
+            assert invocation is not None
+            proof = proofs.of(invocation.id, invocation.principal)
+            assert proof is not None
+            secret = proof.reveal()
+            assert secret is not None
+            kept.append(secret.reveal().encode())
+        assert kept == [served.alice] * 4
+        served.invocations.end_all(lambda _: True)
+        assert len(proofs) == 0
 
 
 FORWARDED = (

@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import aiohttp
+import jwt
 import pytest
 from aiohttp import web
 
@@ -17,7 +19,7 @@ from sidecar.demo.server import serving
 from tests.idp import AUDIENCE, Idp
 from tests.relay.waiting import until
 from tests.running import Running, sidecar
-from tests.world import Answer, World
+from tests.world import Answer, Seen, World
 
 API, OTHER = "api.example.com", "other.example.com"
 AGENT = "ag_" + "A" * 43
@@ -265,3 +267,37 @@ async def test_past_all_routes_a_tunnel_is_blind_and_needs_a_handle(tmp_path: Pa
                 proxy_headers={"Proxy-Authorization": f"Bearer {AGENT}"},
             )
         assert (denied.value.status, denied.value.message) == (403, "destination_denied")
+
+
+async def test_a_callers_own_token_is_exchanged_for_one_that_is_good_at_the_api(tmp_path: Path) -> None:
+    def tokens(request: Seen) -> Answer:
+        form = dict(parse_qsl(request.body.decode()))
+        subject, actor = (
+            jwt.decode(form[f"{who}_token"], options={"verify_signature": False}) for who in ("subject", "actor")
+        )
+        assert (actor["iss"], actor["sub"]) == ("https://agent.example.com", AUDIENCE)
+        token = f"of-{subject['sub']}-{len(at.world.requests)}"
+        return Answer(200, body=json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": 600}).encode())
+
+    async with out(tmp_path, inbound={"listen": "127.0.0.1:0", "public_url": "https://agent.example.com"}) as at:
+        at.world.says[OTHER] = tokens
+        before = await at.handle("before")
+        exchange = {"type": "exchange", "standard": "rfc8693", "client_id": "travel", "client_secret": "s"}
+        await at.reload(
+            providers={"token": {**exchange, "token_url": at.world.url(OTHER, "/token"), "hand_out": True}},
+            capabilities={"call": {"who": "any", "provider": "token", "routes": ["api"]}},
+        )
+        status, code, body = await at.get(f"{at.egress}/to/api/x", before)
+        assert (status, code) == (403, "not_permitted")
+        assert "called again" in body["detail"]
+        for subject in ("alice", "bob"):
+            handle = await at.handle(subject)
+            for _ in range(2):
+                assert (await at.get(f"{at.egress}/to/api/x", handle))[0] == 200
+        seen = [request.values("authorization")[0] for request in at.world.requests if request.host == API]
+        assert seen == ["Bearer of-alice-1", "Bearer of-alice-1", "Bearer of-bob-4", "Bearer of-bob-4"]
+        headers = {"X-Identity-Invocation": at.handles["bob"]}
+        async with at.client.post(f"{at.egress}/v1/token", json={"provider": "token"}, headers=headers) as answer:
+            assert (await answer.json())["access_token"] == "of-bob-4"
+        event = await at.running.event(lambda event: event["name"] == "identity.token_refreshed")
+        assert event["attributes"]["identity.principal.subject"] == "alice"

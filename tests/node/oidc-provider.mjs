@@ -2,8 +2,8 @@
 //
 //   node oidc-provider.mjs '{"shapes": ["plain", "okta"], "tls": {"host": "127.0.0.1", "port": 0, "cert": FILE, "key": FILE}, "ttl": 600}'
 //
-// "clients" may hold more of the plain issuer's: id -> {"alg", "grants", "auth", "secret", "jwks"}. It
-// prints one line {"ready": {"plain": "http://127.0.0.1:PORT", "tls": PORT}} and serves until SIGTERM. Beside what the provider serves:
+// "clients" may hold more of the plain issuer's: id -> {"alg", "grants", "auth", "secret", "jwks"}; "actors" is the JWKS of
+// the agents that may act for others: with it the plain issuer exchanges tokens (exchange.mjs). It prints one line {"ready": {"plain": "http://127.0.0.1:PORT", "tls": PORT}} and serves until SIGTERM. Beside what the provider serves:
 //   POST /__rotate?shape=plain        new keys sign from now on, the old ones stay published
 //   POST /__rotate?shape=plain&drop   the same, and only the new ones are published
 // both on the plain listener, which is there in any case.
@@ -15,6 +15,7 @@ import https from 'node:https';
 
 import { Provider } from 'oidc-provider';
 
+import { exchanges } from './exchange.mjs';
 import { PEOPLE } from './people.mjs';
 import { SHAPES, TENANTS, entraMetadata } from './shapes.mjs';
 
@@ -69,7 +70,10 @@ function configuration(shape, keys) {
     },
     formats: {
       customizers: {
-        jwt: (ctx, token, structured) => Object.assign(structured, shape.token(structured.payload, PEOPLE[token.accountId], token.clientId)),
+        jwt: (ctx, token, structured) => {
+          Object.assign(structured, shape.token(structured.payload, PEOPLE[token.accountId], token.clientId));
+          if (token.claims?.act) structured.payload.act = token.claims.act;
+        },
       },
     },
   };
@@ -79,6 +83,7 @@ function build(name) {
   const { shape, issuer, keys } = issuers[name];
   const provider = new Provider(issuer, configuration(shape, keys));
   provider.on('server_error', (ctx, error) => console.error(name, error));
+  if (name === 'plain' && options.actors) exchanges(provider, shape, keys, options.actors);
   issuers[name].serve = provider.callback();
 }
 

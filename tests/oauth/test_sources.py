@@ -9,6 +9,7 @@ from sidecar.errors import NotPermitted
 from sidecar.oauth.assertion import Assertions
 from sidecar.oauth.client_credentials import ClientCredentials
 from sidecar.oauth.credential import Ask, Source
+from sidecar.oauth.exchanged import Exchanged
 from sidecar.oauth.provider import CATALOGUE, Provider, unbuilt
 from sidecar.oauth.sources import Unbuilt, source
 from sidecar.oauth.static import Static, static
@@ -31,6 +32,7 @@ async def made(provider: Provider, **others: Any) -> Source:
         (Provider("p", "bearer", "agent", token=S), Static),
         (Provider("p", "oauth2", "agent", client_id="c", grant="client_credentials"), ClientCredentials),
         (Provider("p", "agent", "principal", audience="next"), Assertions),
+        (Provider("p", "exchange", "principal", standard="rfc8693"), Exchanged),
     ],
 )
 async def test_a_type_has_its_source(provider: Provider, kind: type[object]) -> None:
@@ -41,7 +43,6 @@ async def test_a_type_has_its_source(provider: Provider, kind: type[object]) -> 
     ("provider", "what"),
     [
         *[(Provider("p", name, "principal", client_id="c", client_secret=S), f"type: {name}") for name in CATALOGUE],
-        (Provider("p", "exchange", "principal", standard="rfc8693"), "type: exchange"),
         (Provider("p", "sandbox", "principal"), "type: sandbox"),
         (Provider("p", "oauth2", "principal", client_id="c"), "grant: authorization_code"),
     ],

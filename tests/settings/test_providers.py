@@ -72,8 +72,30 @@ S = "{env: SECRET}"
         ("type: aws, source: ambient", Provider("p", "aws", "agent", source="ambient")),
         ("type: agent, audience: next", Provider("p", "agent", "principal", audience="next")),
         (
-            "type: exchange, standard: rfc8693, token_url: 'https://a.example/t', audience: b",
-            Provider("p", "exchange", "principal", standard="rfc8693", token_url="https://a.example/t", audience="b"),
+            f"type: exchange, standard: rfc8693, client_id: a, client_secret: {S}, token_url: 'https://a.example/t', "
+            "audience: b",
+            Provider(
+                "p",
+                "exchange",
+                "principal",
+                standard="rfc8693",
+                client_id="a",
+                client_secret=Secret("hunter2"),
+                token_url="https://a.example/t",
+                audience="b",
+            ),
+        ),
+        (
+            "type: exchange, standard: entra_obo, client_id: a, client_auth: private_key_jwt, tenant: t",
+            Provider(
+                "p",
+                "exchange",
+                "principal",
+                standard="entra_obo",
+                client_id="a",
+                client_auth="private_key_jwt",
+                tenant="t",
+            ),
         ),
     ],
 )
@@ -151,6 +173,59 @@ PROVIDER_PROBLEMS = [
         "Remove it: it is principal.",
     ),
     ("{type: agent}", ".audience", "is missing", "Set  audience: my-agent"),
+    ("{type: exchange, standard: rfc8693}", ".client_id", "is missing", None),
+    (
+        f"{{type: exchange, standard: rfc8693, client_id: a, client_secret: {S}}}",
+        "",
+        "doesn't say where the authorization server is",
+        "Set  discovery, or  token_url.",
+    ),
+    (
+        f"{{type: exchange, standard: entra_obo, client_id: a, client_secret: {S}}}",
+        "",
+        "doesn't say where the authorization server is",
+        "Set  tenant, or  token_url.",
+    ),
+    (
+        "{type: exchange, standard: rfc7523, client_id: a, discovery: 'https://a.example'}",
+        ".client_secret",
+        "is missing",
+        "Set  client_secret: {env: NAME}, or  client_auth: private_key_jwt",
+    ),
+    (
+        f"{{type: exchange, standard: rfc8693, client_id: a, client_secret: {S}, discovery: 'https://a', "
+        "acts_as: agent}",
+        ".acts_as",
+        "is agent, but it is a caller's token that is exchanged",
+        "Remove it: it is principal.",
+    ),
+    (
+        f"{{type: exchange, standard: id_jag, client_id: a, client_secret: {S}, discovery: 'https://a', "
+        "resource_token_url: 'https://b/t'}",
+        ".audience",
+        "is missing",
+        "Set  audience: the issuer URL of the resource's authorization server.",
+    ),
+    (
+        f"{{type: exchange, standard: id_jag, client_id: a, client_secret: {S}, discovery: 'https://a', audience: b}}",
+        ".resource_token_url",
+        "is missing",
+        "Set it: audience isn't a URL where it could be learned.",
+    ),
+    (
+        f"{{type: exchange, standard: rfc8693, client_id: a, client_secret: {S}, discovery: 'https://a', "
+        "resource_client_id: b}",
+        ".resource_client_id",
+        "has no use without id_jag",
+        "Remove it.",
+    ),
+    (
+        f"{{type: exchange, standard: id_jag, client_id: a, client_secret: {S}, discovery: 'https://a', "
+        f"audience: 'https://b', resource_client_secret: {S}}}",
+        ".resource_client_id",
+        "is missing",
+        "Set  resource_client_id: it is that client's secret.",
+    ),
     (
         "{type: api_key, key: {env: ODD}}",
         ".key",
@@ -272,10 +347,6 @@ def test_who_calls_other_agents_has_a_public_url(wrong: Wrong) -> None:
             ["providers.p.grant has no effect yet, as authorization_code"],
         ),
         (f"type: google, client_id: a, client_secret: {S}", ["providers.p.type has no effect yet"]),
-        (
-            "type: exchange, standard: rfc8693, token_url: 'https://a.example/t'",
-            ["providers.p.type has no effect yet"],
-        ),
     ],
 )
 def test_a_provider_that_is_not_part_of_this_release_is_noted(read: Read, text: str, notes: list[str]) -> None:
