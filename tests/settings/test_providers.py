@@ -173,7 +173,12 @@ PROVIDER_PROBLEMS = [
         "Remove it: it is principal.",
     ),
     ("{type: agent}", ".audience", "is missing", "Set  audience: my-agent"),
-    ("{type: exchange, standard: rfc8693}", ".client_id", "is missing", None),
+    (
+        "{type: exchange, standard: rfc8693, client_auth: private_key_jwt, discovery: 'https://a'}",
+        ".client_id",
+        "is missing",
+        None,
+    ),
     (
         f"{{type: exchange, standard: rfc8693, client_id: a, client_secret: {S}}}",
         "",
