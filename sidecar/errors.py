@@ -34,7 +34,7 @@ class Refusal(Exception):
 class BadRequest(Refusal):
     code, status = "bad_request", 400
     title = "The request is not well-formed HTTP/1.1."
-    mend = "Send exactly one reading: one Host, one length, no control characters, origin form."
+    mend = "Send exactly one reading: one Host, one length, no control characters, a target that belongs here."
 
 
 class AmbiguousCredentials(Refusal):
@@ -264,6 +264,20 @@ class ProviderRefused(ProviderUnreachable):
     mend = "Check the provider's configuration; what it said is in the sidecar's record under the trace id."
 
 
+class GrantDead(ProviderRefused):
+    """The provider doesn't honour the grant any more (``invalid_grant``): only the user's agreement mends that."""
+
+    title = "The provider no longer honours the user's agreement."
+    mend = "Have the user connect the account again."
+
+
+class InteractionRequired(ProviderRefused):
+    """The grant holds, but the provider wants to see the user before it gives this token."""
+
+    title = "The provider wants the user to sign in again."
+    mend = "Have the user connect the account again."
+
+
 class IssuerUnreachable(Refusal):
     code, status = "issuer_unreachable", 503
     title = "The issuer's keys could not be fetched yet."
@@ -286,6 +300,10 @@ class Overloaded(Refusal):
     code, status = "overloaded", 503
     title = "The sidecar has as many requests as it accepts."
     mend = "Wait as Retry-After says, then send again."
+
+
+class TurnMissed(Overloaded):
+    title = "The agent serves one call at a time, and others were first."
 
 
 class Timeout(Refusal):

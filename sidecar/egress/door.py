@@ -7,6 +7,7 @@ or inside a CONNECT that was opened. What differs between them is how the destin
 
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -205,7 +206,7 @@ class Door:
                 caller = call.caller = self._caller(head, call, _NONE, None)[0]
                 context = self._certificate(host) if scheme == "https" else None
                 return Opening(context, Tunnel(destination, caller, self._invocations), host)
-        return self._outside(head, peer, call, Destination("http", host, port))
+        return self._outside(head, peer, call, Destination("tcp", host, port))
 
     def _outside(self, head: Head[Plan], peer: Peer, call: Call, destination: Destination) -> Passage:
         """No route leads there."""
@@ -217,8 +218,8 @@ class Door:
             raise ProxyInvocationMissing("no handle, and no route leads there")
         if isinstance(call.caller, Invocation):
             call.joins(call.caller)
-        self._record.passed(call, head)
         pool = self._past(destination)
+        self._record.passed(call, head)
         if head.method == b"CONNECT":
             return BlindWay(pool, b"", call, peer, self._invocations, None)
         kept = fields.kept(head, found.consumed, ())
@@ -367,6 +368,7 @@ class Door:
                 raise ProxyInvocationInvalid(refusal.reason) from refusal
             raise
         if isinstance(owner, Invocation) and caller is not owner:
+            call.caller = owner
             raise InvocationMismatch("the tunnel is bound to another invocation")
         return caller, found
 
@@ -378,11 +380,23 @@ class Door:
 
     # refusals
 
+    def _identify(self, call: Call, head: Head[Any], tunnel: Tunnel | None) -> None:
+        """Whose a call was that was refused before anybody asked: a live handle names it, or its tunnel does."""
+        out = self._exits[call.leg.route.name] if call.leg is not None else None
+        filled = out.source.fills if out is not None and out.source is not None else _NONE
+        found = carried(head.lines, head.shape.at, filled, self._manners.agent)
+        with suppress(Refusal):  # of several, or of none that lives, it is nobody's
+            call.caller = self._callers.of(found, tunnel.caller if tunnel is not None else None)
+        if isinstance(call.caller, Invocation):
+            call.joins(call.caller)
+
     def refused(self, refusal: Refusal, head: Head[Any] | None, peer: Peer) -> Notice:
         call: Call | None = head.memo if head is not None and isinstance(head.memo, Call) else None
         if call is None:
             trace = self._tracer.enter(None)
             call = Call(trace.trace_id, trace.span_id)
+        elif call.caller is None and head is not None:
+            self._identify(call, head, peer.tunnel)
         self._record.denied(call, refusal, head)
         date = datetime.fromtimestamp(self._clock(), UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
         phrase = refusal.code if head is not None and head.method == b"CONNECT" else None

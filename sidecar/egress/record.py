@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sidecar.egress.routes import Leg
-from sidecar.errors import AuditUnavailable, Refusal, Unauthenticated
+from sidecar.errors import AuditUnavailable, Refusal
 from sidecar.events import Attribute, Event, Name, Template, Value, clean_method, clean_path
 from sidecar.identity.principal import Principal
 from sidecar.invocation.caller import Agent, Caller
@@ -149,7 +149,7 @@ class Record:
         if head is not None:
             attributes |= _asked(head)
         event = self._event(Name.EGRESS_DENIED, call, attributes)
-        if call.caller is None or isinstance(refusal, Unauthenticated):
+        if call.caller is None:
             self._journal.reject(event, refusal.code)
             return
         try:

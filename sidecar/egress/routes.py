@@ -78,7 +78,7 @@ class Routes:
             raise RouteUnknown("no route of that name")
         _one_reading(below, lambda path: leg.takes(method, path))
         if not leg.takes(method, below):
-            raise DestinationDenied(_not_taken(leg))
+            raise _not_taken(leg)
         return leg
 
     def towards(self, destination: Destination, method: bytes, path: bytes) -> tuple[Leg, bytes]:
@@ -98,7 +98,7 @@ class Routes:
         taken = found(path)
         _one_reading(path, lambda path: (found(path) or (None,))[0])
         if taken is None:
-            raise DestinationDenied(_not_taken(*legs))
+            raise _not_taken(*legs)
         return taken
 
 
@@ -114,5 +114,7 @@ def _one_reading(path: bytes, selected: Callable[[bytes], object]) -> None:
         raise PathAmbiguous("the path as it came and as it decodes select different rules")
 
 
-def _not_taken(*legs: Leg) -> str:
-    return f"no method and path of {' or '.join(leg.route.name for leg in legs)}"
+def _not_taken(*legs: Leg) -> DestinationDenied:
+    names = " or ".join(leg.route.name for leg in legs)
+    mend = f"Call by a method and a path that the route takes, or widen the url, methods or paths of {names}."
+    return DestinationDenied(f"no method and path of {names}", mend=mend)

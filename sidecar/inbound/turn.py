@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections import deque
 
-from sidecar.errors import Overloaded
+from sidecar.errors import TurnMissed
 
 
 class Turn:
@@ -17,7 +17,7 @@ class Turn:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def take(self, seconds: float) -> None:
-        """Wait for one's turn, for *seconds* at most. Raise ``Overloaded``.
+        """Wait for one's turn, for *seconds* at most. Raise ``TurnMissed``.
 
         Who is cancelled has no turn, even if it came at the same moment.
         """
@@ -33,9 +33,8 @@ class Turn:
             raise
         if not turn.done():
             self._give_up(turn)
-            raise Overloaded(
+            raise TurnMissed(
                 "the agent serves one call at a time (agent.concurrency), and this one's turn did not come",
-                mend="The agent serves one call at a time, and others were first: send the request again.",
                 retry_after=max(1, math.ceil(seconds)),
             )
 

@@ -29,6 +29,7 @@ _IRREGULAR = re.compile(rb"\x00|(?<!\r)\n|\r(?!\n|\Z)|\A\r")
 """What nothing that follows can mend, so that it is refused before the head is whole: NUL, bare CR or LF, no line."""
 _END = b"\r\n\r\n"
 _MOST_PIPELINED = 65536
+_UNFINISHED = "The body stopped coming before it was whole: send it without a pause, or raise the listener's timeouts."
 _LINGER_SECONDS = 2.0
 _RESET = struct.pack("ii", 1, 0)
 """``SO_LINGER`` on, for no time: the kernel ends the connection with a reset."""
@@ -114,7 +115,8 @@ class Connection(asyncio.Protocol):
         if exchange is not None:
             if exchange.wants_body:
                 timeouts = exchange.passage.timeouts or self.relay.timeouts
-                self.deadline = self.relay.tick + (timeouts.idle if exchange.answered else timeouts.first_byte)
+                still = timeouts.idle if exchange.answered else min(timeouts.first_byte, timeouts.idle)
+                self.deadline = self.relay.tick + still
                 data = exchange.from_caller(data)
             if data:
                 self._hold(data)
@@ -419,9 +421,13 @@ class Connection(asyncio.Protocol):
             self._expire_between()
             return
         times = exchange.passage.timeouts or self.relay.timeouts
-        waited = times.idle if exchange.answered else times.first_byte
+        late = exchange.passage.pool.late
+        if exchange.wants_body and not exchange.answered:
+            refusal = late("the rest of the request's body didn't come", mend=_UNFINISHED)
+        else:
+            refusal = late(f"nothing came for {times.idle if exchange.answered else times.first_byte:g} s")
         exchange.stop()
-        self.failed(exchange, exchange.passage.pool.late(f"nothing came for {waited:g} s"), Outcome.TIMED_OUT)
+        self.failed(exchange, refusal, Outcome.TIMED_OUT)
 
     def _expire_between(self) -> None:
         """The deadline has passed while there was no exchange."""

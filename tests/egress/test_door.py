@@ -568,3 +568,61 @@ def test_a_refused_connect_names_its_code_in_the_reason_phrase(out: Out) -> None
 
 def test_no_trailer_leaves(out: Out) -> None:
     assert out.door.drops(b"x-anything")
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"CONNECT evil.example.com:443 HTTP/1.1\r\nHost: evil.example.com:443\r\n%b\r\n", "destination_denied"),
+        (b"GET /to/none/x HTTP/1.1\r\nHost: 127.0.0.1:8181\r\n%b\r\n", "route_unknown"),
+        (b"POST /to/narrow/only HTTP/1.1\r\nHost: 127.0.0.1:8181\r\n%b\r\n", "destination_denied"),
+        (b"GET http://evil.example.com/ HTTP/1.1\r\nHost: evil.example.com\r\n%b\r\n", "destination_denied"),
+        (b"GET /to/narrow/below/../x HTTP/1.1\r\nHost: 127.0.0.1:8181\r\n%b\r\n", "path_ambiguous"),
+        (b"GET /to/open/x HTTP/1.1\r\nHost: 127.0.0.1:8181\r\nOrigin: null\r\n%b\r\n", "origin_refused"),
+    ],
+)
+def test_who_is_refused_before_anybody_asks_who_it_is_is_recorded_all_the_same(
+    out: Out, data: bytes, code: str
+) -> None:
+    invocation, handle = out.open()
+    head = out.head(data % (b"X-Identity-Invocation: %b\r\n" % handle))
+    with pytest.raises(Refusal) as caught:
+        out.door.admit(head, out.peer())
+    notice = out.door.refused(caught.value, head, out.peer())
+    assert not out.journal.strangers
+    (event,) = out.journal.events
+    assert (event["name"], event["attributes"]["error.type"]) == ("identity.egress_denied", code)
+    assert event["trace_id"] == invocation.trace_id.decode() == notice.trace_id
+    assert event["attributes"]["identity.invocation.id"] == invocation.id.decode()
+    assert event["attributes"]["identity.principal.id"] == invocation.principal.id
+
+
+def test_what_is_refused_of_nobody_and_of_two_at_once_is_a_strangers(out: Out) -> None:
+    (_, first), (_, second) = out.open("alice"), out.open("bob")
+    two = b"X-Identity-Invocation: %b\r\nAuthorization: Bearer %b\r\n" % (first, second)
+    for fields in (b"", two, b"X-Identity-Invocation: %b\r\n" % OTHER):
+        head = out.head(get(b"/to/none/x", fields))
+        with pytest.raises(Refusal) as caught:
+            out.door.admit(head, out.peer())
+        out.door.refused(caught.value, head, out.peer())
+    assert not out.journal.events
+    assert len(out.journal.strangers) == 3
+
+
+def test_a_mismatch_is_recorded_as_the_tunnels(out: Out) -> None:
+    (alice, first), (_, second) = out.open("alice"), out.open("bob")
+    tunnel = out.tunnel(b"api.example.com:443", b"Proxy-Authorization: Basic %b\r\n" % basic(first))
+    head = out.head(get(b"/v1/x", b"X-Identity-Invocation: %b\r\n" % second, host=b"api.example.com"))
+    with pytest.raises(InvocationMismatch) as caught:
+        out.door.admit(head, out.peer(tunnel))
+    out.door.refused(caught.value, head, out.peer(tunnel))
+    (event,) = out.journal.events
+    assert event["attributes"]["identity.invocation.id"] == alice.id.decode()
+
+
+def test_a_path_that_its_route_does_not_take_is_told_from_a_host_that_has_none(out: Out) -> None:
+    _, handle = out.open()
+    with pytest.raises(DestinationDenied) as caught:
+        out.ask(get(b"/to/narrow/other", b"X-Identity-Invocation: %b\r\n" % handle))
+    assert "methods or paths of narrow" in caught.value.detail
+    assert "Declare a route" not in caught.value.detail

@@ -71,7 +71,7 @@ def test_templates_are_of_one_principal_route_and_capability(out: Out) -> None:
 
 def test_what_nobody_known_asked_for_goes_to_the_strangers(out: Out) -> None:
     record(out).denied(Call(TRACE, SPAN), NotPermitted("no"), head(out))
-    record(out).denied(Call(TRACE, SPAN, caller=AGENT), InvocationMissing("none"), None)
+    record(out).denied(Call(TRACE, SPAN), InvocationMissing("none"), None)
     record(out).denied(None, NotPermitted("no"), None)
     assert not out.journal.events
     assert [event["attributes"]["error.type"] for event in out.journal.strangers] == [

@@ -60,7 +60,7 @@ async def test_whoever_waits_for_longer_than_they_may_is_told_when_to_come_again
     with pytest.raises(Overloaded) as refused:
         await turn.take(0.01)
     assert (refused.value.status, refused.value.retry_after) == (503, 1)
-    assert "one call at a time" in refused.value.detail
+    assert "one call at a time" in refused.value.title
     turn.leave()
     await turn.take(0.0)  # who gave up is not waited for
 

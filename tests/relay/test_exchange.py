@@ -607,3 +607,13 @@ async def test_what_comes_on_an_idle_connection_ends_it() -> None:
         await one.ask(get(b"/1"))
         await asyncio.wait_for(upstream.links[0].ended, 1)
         assert (await one.ask(get(b"/2"))).body == b"GET /2 "
+
+
+async def test_a_body_that_stops_coming_is_waited_for_no_longer_than_nothing_may_move() -> None:
+    async with scene(timeouts=Timeouts(idle=0.2, first_byte=60.0, drain=0.2)) as (upstream, served, one):
+        one.send(post(b"Content-Length: 10\r\n", b"hello"))
+        answer = await one.answer(b"POST")
+        assert answer.status == 504
+        assert b"stopped coming" in answer.body
+        assert served.door.ends == [(Outcome.TIMED_OUT, 0)]
+        assert not upstream.seen
