@@ -130,6 +130,7 @@ def _env(chosen: argparse.Namespace) -> int:
             shared=token not in (None, "off") or "agent.token" in read.lacking,
             aws=environment.hands_out_aws(read.providers.values()),
             signs=environment.signs_aws(read.providers.values()),
+            one=read.agent.concurrency == "one",
             left=files.token(read.run.dir),
         )
         answer = told.told(known, chosen.format)

@@ -34,6 +34,8 @@ class Known:
     """Whether AWS credentials are handed out."""
     signs: bool = False
     """Whether calls of AWS are signed on the way."""
+    one: bool = False
+    """``agent.concurrency: one``: the proxy's URL carries no handle."""
     left: str | None = field(default=None, repr=False)
     """The handle in ``run.dir``, if there is one for this user."""
 
@@ -53,11 +55,12 @@ def told(known: Known, form: str) -> Told:
             "egress.listen is a unix socket: clients know no variable for a proxy on one; SIDECAR_URL says where it is"
         )
     off = known.token == "off"  # noqa: S105 - the configuration's word for no handle
-    secret = formats.SecretKey() if form == MANIFEST and known.shared else None
+    secret = formats.SecretKey() if form == MANIFEST and known.shared and not known.one else None
     handle = formats.referred() if secret else None if off or form == MANIFEST else _handle(known)
-    if handle is None and not off:
+    if handle is None and not off and not known.one:
         notes.append(_none(known, form))
-    found = variables(listen=known.listen, run=known.run, handle=handle, aws=known.aws and not off, signs=known.signs)
+    aws = known.aws and not off
+    found = variables(listen=known.listen, run=known.run, handle=handle, aws=aws, signs=known.signs, one=known.one)
     text = formats.kubernetes(found, secret) if form == MANIFEST else FORMATS[form](found)
     return Told(text, tuple(notes))
 

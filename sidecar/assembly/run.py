@@ -114,6 +114,7 @@ class Together:
             handle=token.reveal() if token is not None else None,
             aws=token is not None and environment.hands_out_aws(providers),
             signs=environment.signs_aws(providers),
+            one=settings.agent.concurrency == "one",
         )
         if agents is not None:
             variables = {**variables, **agents.variables}

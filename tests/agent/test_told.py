@@ -25,9 +25,10 @@ def known(
     aws: bool = False,
     listen: Tcp | Unix = LISTEN,
     run: str = "/run/sidecar",
+    one: bool = False,
 ) -> Known:
     given = "off" if token == "off" else Secret(token) if token else None
-    return Known(listen, Path(run), given, shared or isinstance(given, Secret), aws, left=left)  # type: ignore[arg-type]  # "off" is one
+    return Known(listen, Path(run), given, shared or isinstance(given, Secret), aws, one=one, left=left)  # type: ignore[arg-type]  # "off" is one
 
 
 def proxy(one: Known) -> str:
@@ -71,6 +72,14 @@ class TestAManifest:
         assert LEFT not in answer.text
         assert {"name": "HTTPS_PROXY", "value": "http://127.0.0.1:8181"} in yaml.safe_load(answer.text)["env"]
         assert "agent.token: {env: NAME}" in answer.notes[0]
+
+
+@ALL
+def test_where_one_call_is_served_at_a_time_no_handle_is_told(form: str) -> None:
+    for each in (known(token=GIVEN, one=True), known(left=LEFT, one=True), known(one=True)):
+        answer = told(each, form)
+        assert not [handle for handle in (GIVEN, LEFT, "SIDECAR_AGENT_TOKEN", ":x@") if handle in answer.text]
+        assert answer.notes == ()
 
 
 @ALL

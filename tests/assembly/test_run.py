@@ -113,6 +113,14 @@ class TestWhatTheAgentGets:
         assert told["AWS_CONTAINER_CREDENTIALS_FULL_URI"] == f"{url}/v1/aws/credentials"
         assert told["SSL_CERT_FILE"] == str(runs.own / "run" / "ca-bundle.pem")
 
+    def test_one_that_serves_one_call_at_a_time_has_a_handle_in_its_file_alone(self, runs: Runs) -> None:
+        given = {**GIVEN, "agent": {**GIVEN["agent"], "concurrency": "one"}}
+        prints = f"{PRINTS}; print(open(os.path.dirname(os.environ['SSL_CERT_FILE']) + '/token').read(3))"
+        _, out, _ = runs.done(sys.executable, "-c", prints, given=given)
+        told, handle = out.splitlines()
+        assert json.loads(told)["HTTPS_PROXY"] == json.loads(told)["SIDECAR_URL"]
+        assert handle == "ag_"
+
     def test_its_files_are_there_and_the_sidecar_answers(self, runs: Runs) -> None:
         script = """
             import os, urllib.request
