@@ -114,10 +114,9 @@ class Connection(asyncio.Protocol):
         exchange = self.exchange
         if exchange is not None:
             if exchange.wants_body:
-                timeouts = exchange.passage.timeouts or self.relay.timeouts
-                still = timeouts.idle if exchange.answered else min(timeouts.first_byte, timeouts.idle)
-                self.deadline = self.relay.tick + still
                 data = exchange.from_caller(data)
+                if self.exchange is exchange:
+                    self.deadline = self._patience_with(exchange)
             if data:
                 self._hold(data)
         elif self.lingering:
@@ -126,6 +125,14 @@ class Connection(asyncio.Protocol):
             self._hold(data)
         else:
             self._read(data)
+
+    def _patience_with(self, exchange: Exchange) -> float:
+        """Until when *exchange* may stand still."""
+        own = exchange.passage.timeouts
+        times, now = own or self.relay.timeouts, self.relay.tick if own is None else self.relay.heed(own)
+        if exchange.answered:
+            return now + times.idle
+        return now + (min(times.first_byte, times.idle) if exchange.wants_body else times.first_byte)
 
     def eof_received(self) -> bool:
         return False
@@ -360,15 +367,18 @@ class Connection(asyncio.Protocol):
         waits = exchange.waits
         if waits:
             exchange.start()
-            if self.exchange is not exchange:
-                return
-        if self._buffer and exchange.wants_body:
+        if exchange.wants_body and self.exchange is exchange:
+            self._feed(exchange)
+        if not waits and self.exchange is exchange:  # else it asks for itself, or has
+            self.reach(exchange)
+
+    def _feed(self, exchange: Exchange) -> None:
+        """Hand over what of the body came with the head."""
+        if self._buffer:
             data, self._buffer = self._buffer, b""
             self._buffer = exchange.from_caller(data)
-            if self.exchange is not exchange:
-                return
-        if not waits:  # else it asks for itself, or has
-            self.reach(exchange)
+        if self.exchange is exchange:
+            self.deadline = self._patience_with(exchange)
 
     def reach(self, exchange: Exchange) -> None:
         """Get *exchange* a connection to its upstream."""
@@ -451,7 +461,7 @@ class Connection(asyncio.Protocol):
         """End it now, with whatever it carries."""
         exchange = self.exchange
         if exchange is not None:
-            exchange.stop()
+            exchange.abort()
             self._ended(exchange, Outcome.STOPPED)
         if exchange is not None or self.transport.get_write_buffer_size():
             self._reset()
