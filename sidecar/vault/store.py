@@ -54,9 +54,9 @@ class Wrapped:
 class Store(Protocol):
     """Raises ``Unavailable`` from every call."""
 
-    async def get(self, id: bytes) -> Row | None: ...  # noqa: A002 - the row's own word
+    async def get(self, row_id: bytes) -> Row | None: ...
 
-    async def swap(self, id: bytes, old: int | None, new: Row | None) -> bool:  # noqa: A002 - the row's own word
+    async def swap(self, row_id: bytes, old: int | None, new: Row | None) -> bool:
         """Put *new* (``None``: nothing) where version *old* (``None``: nothing) is, durably; ``False``: there is
         another. Raise ``KeyGone``."""
 
@@ -65,7 +65,10 @@ class Store(Protocol):
     def all(self) -> AsyncIterator[Row]:
         """Every row that is there throughout; those that come or change meanwhile may be among them."""
 
-    def locked(self, id: bytes) -> AbstractAsyncContextManager[None]:  # noqa: A002 - the row's own word
+    async def left(self, key: bytes) -> int:
+        """How many rows are sealed under another key than *key*."""
+
+    def locked(self, row_id: bytes) -> AbstractAsyncContextManager[None]:
         """Nobody else who shares the store is inside for *id*: a courtesy, for the version is what decides."""
 
     async def keys(self) -> Sequence[Wrapped]: ...
@@ -74,7 +77,7 @@ class Store(Protocol):
         """All of them or none; those that are there already stay as they are. *first*: only where there is no key at
         all, else ``False``."""
 
-    async def drop_key(self, id: bytes, wrapper: str | None = None) -> bool:  # noqa: A002 - the row's own word
+    async def drop_key(self, key_id: bytes, wrapper: str | None = None) -> bool:
         """Drop a key in all its wrappings, or in one of them; ``False``: rows name it."""
 
     async def close(self) -> None: ...
