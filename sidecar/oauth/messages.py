@@ -6,12 +6,13 @@ whoever asked.
 """
 
 import base64
+import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote_plus, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 from sidecar.errors import ProviderRefused, ProviderUnreachable, RateLimited, Refusal
 from sidecar.oauth.provider import Provider
@@ -23,11 +24,14 @@ MOST_BYTES = 1 << 18
 """Of an answer."""
 MOST_TOKEN = 16 * 1024
 MOST_LIFETIME = 30 * 86400.0
-"""Seconds; what is said to live longer is taken for this."""
+"""Seconds; an access token that is said to live longer is taken for this."""
+MOST_REFRESH_LIFETIME = 10 * 365 * 86400.0
 
 _JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _AADSTS = re.compile(r"AADSTS[0-9]{3,8}")
+_FORM = "application/x-www-form-urlencoded"
+_SPACES = re.compile(r"[ \t\r\n]+")
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _WELL_KNOWN = "/.well-known/"
@@ -41,6 +45,12 @@ class Endpoint:
     audience: str
     """Whom a client's assertion is for: the issuer where it is known, as it should be (RFC 7523, section 3), else the
     endpoint."""
+    authorize_url: str | None = None
+    revoke_url: str | None = None
+    scopes: frozenset[str] = frozenset()
+    """Those that the metadata names; there may be others."""
+    says_iss: bool = False
+    """Whether every answer of the authorization endpoint names the issuer (RFC 9207, section 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,11 @@ class Granted:
     """Seconds; ``None`` where nothing is said that can be believed."""
     scopes: frozenset[str] | None
     """``None``: those that were asked for (RFC 6749, section 5.1)."""
+    refresh_token: Secret | None = None
+    refresh_lifetime: float | None = None
+    """Seconds, where it is said."""
+    said: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """The answer's members, as they came."""
 
 
 # Where the token endpoint is
@@ -72,17 +87,30 @@ def metadata_urls(issuer: str) -> tuple[str, ...]:
 
 def token_endpoint(body: bytes, provider: str, issuer: str) -> Endpoint:
     """Raise ``ProviderRefused`` unless the metadata is *issuer*'s own (RFC 8414, section 3.3) and names an endpoint
-    that is as safe as it."""
-    document = _object(body, provider, "metadata")
+    that is as safe as it. Another endpoint that isn't counts as not there."""
+    document = members(body, provider, "metadata")
     named = document.get("issuer")
     if not isinstance(named, str) or named not in _issuers(issuer):
         mend = f"Set providers.{provider}.discovery to the issuer's URL exactly as it calls itself, or set token_url."
         raise ProviderRefused(f"{provider}: the metadata is another issuer's", mend=mend)
-    endpoint = document.get("token_endpoint")
-    if not isinstance(endpoint, str) or not _as_safe(endpoint, issuer):
+    endpoint = _named(document, "token_endpoint", issuer)
+    if endpoint is None:
         mend = f"Set providers.{provider}.token_url: the issuer's metadata has no token endpoint that can be used."
         raise ProviderRefused(f"{provider}: the metadata names no token endpoint, or an unsafe one", mend=mend)
-    return Endpoint(endpoint, named)
+    scopes = document.get("scopes_supported")
+    return Endpoint(
+        endpoint,
+        named,
+        _named(document, "authorization_endpoint", issuer),
+        _named(document, "revocation_endpoint", issuer),
+        frozenset(each for each in scopes if isinstance(each, str)) if isinstance(scopes, list) else frozenset(),
+        document.get("authorization_response_iss_parameter_supported") is True,
+    )
+
+
+def _named(document: Mapping[str, Any], member: str, issuer: str) -> str | None:
+    url = document.get(member)
+    return url if isinstance(url, str) and _as_safe(url, issuer) else None
 
 
 def _issuers(issuer: str) -> tuple[str, ...]:
@@ -100,6 +128,8 @@ def _as_safe(url: str, issuer: str) -> bool:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError:
+        return False
+    if not url.isascii() or not url.isprintable() or " " in url or "#" in url:
         return False
     if parts.scheme == "http":
         return issuer.startswith("http:") and host in _LOOPBACK
@@ -128,25 +158,47 @@ def token_request(
 
 
 def proved(
-    provider: Provider, endpoint: str, form: Mapping[str, str], assertion: str | None, seconds: float
+    provider: Provider,
+    endpoint: str,
+    form: Mapping[str, str],
+    assertion: str | None,
+    seconds: float,
+    way: "Way | None" = None,
 ) -> Request:
     """*form*, with the proof that it is *provider*'s client that sends it (RFC 6749, section 2.3; RFC 7521, section
     4.2). *assertion* is the signed one of a client that has a key."""
+    way = way or Way(provider.client_auth)
     client_id, secret = provider.client_id or "", provider.client_secret
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    sent = dict(form)
+    sent, headers = dict(form), dict(way.headers)
     if assertion is not None:
         sent |= {"client_id": client_id, "client_assertion_type": _JWT_BEARER, "client_assertion": assertion}
-    elif provider.client_auth == "post":
+    elif way.proof == "post":
         sent |= {"client_id": client_id, "client_secret": secret.reveal() if secret is not None else ""}
-    else:
-        headers["Authorization"] = _basic(client_id, secret)
-    return Request(endpoint, "POST", headers, urlencode(sent).encode(), seconds, MOST_BYTES)
+    elif way.proof != "none":
+        headers["Authorization"] = _basic(client_id, secret, plain=way.plain)
+    body = json.dumps(sent).encode() if way.as_json else urlencode(sent).encode()
+    if sent:
+        headers["Content-Type"] = "application/json" if way.as_json else _FORM
+    return Request(endpoint, way.method, headers, body if sent else b"", seconds, MOST_BYTES)
 
 
-def _basic(client_id: str, secret: Secret | None) -> str:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """In what a provider's endpoint differs from RFC 6749."""
+
+    proof: str = "basic"
+    """``basic``, ``post``, or ``none``."""
+    plain: bool = False
+    """Basic takes id and secret as they are, not form-encoded."""
+    as_json: bool = False
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def _basic(client_id: str, secret: Secret | None, *, plain: bool) -> str:
     """RFC 6749, section 2.3.1: both are form-encoded first, so that a colon in them is no separator."""
-    pair = f"{quote_plus(client_id)}:{quote_plus(secret.reveal() if secret is not None else '')}"
+    password = secret.reveal() if secret is not None else ""
+    pair = f"{client_id}:{password}" if plain else f"{quote_plus(client_id)}:{quote_plus(password)}"
     return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
@@ -154,38 +206,77 @@ def _basic(client_id: str, secret: Secret | None) -> str:
 
 
 def granted(
-    answer: Response, provider: str, now: float, grant: str = "client_credentials", token_type: str = "bearer"
+    answer: Response,
+    provider: str,
+    now: float,
+    grant: str = "client_credentials",
+    token_type: str = "bearer",  # noqa: S107 - RFC 6750's word
+    reading: "Reading | None" = None,
 ) -> Granted:
     """Read a token endpoint's answer (RFC 6749, section 5) to a request of the type *grant*, which has to give a token
     of *token_type*, in lower case. Raise a ``Refusal`` that says what to check."""
+    reading = reading or Reading()
     if (refusal := overtaxed(answer, provider, "token endpoint", now)) is not None:
         raise refusal
     if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
         mend = f"Set providers.{provider}.token_url to where the token endpoint really is: it redirects."
         raise ProviderRefused(f"{provider}: the token endpoint answered with status {answer.status}", mend=mend)
-    said = _object(answer.body, provider, f"answer (status {answer.status})")
+    what, kind = f"answer (status {answer.status})", answer.headers.get("content-type", "")
+    came = members(answer.body, provider, what, kind)
+    said = reading.reads(came)
     if answer.status >= HTTPStatus.BAD_REQUEST or "error" in said:  # some answer errors with 200
-        raise _refused(said, answer, provider, now, grant)
+        raise _refused(said, answer, provider, now, grant, reading)
     kind = said.get("token_type", token_type)
     if not isinstance(kind, str) or kind.lower() != token_type:
         mend = f"Have the client of providers.{provider} issued bearer tokens, without DPoP or another binding."
         raise ProviderRefused(f"{provider}: the token is of another type than {token_type}", mend=mend)
-    scope = said.get("scope")
+    refresh = said.get("refresh_token")
+    until = said.get("refresh_token_expires_in", said.get("refresh_expires_in"))
     return Granted(
         token=_token(said.get("access_token"), provider),
-        lifetime=_lifetime(said.get("expires_in")),
-        scopes=frozenset(scope.split(" ")) - {""} if isinstance(scope, str) else None,
+        lifetime=_lifetime(said.get("expires_in"), MOST_LIFETIME),
+        scopes=_scopes(said.get("scope")),
+        refresh_token=None if refresh in (None, "") else _token(refresh, provider),
+        refresh_lifetime=_lifetime(until, MOST_REFRESH_LIFETIME),
+        said=came,
     )
 
 
-def _object(body: bytes, provider: str, what: str) -> Mapping[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an answer means at one provider, in one grant."""
+
+    reads: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda came: came
+    """Brings the members into RFC 6749's form."""
+    refusals: Mapping[str, type[Refusal]] = field(default_factory=dict)
+    """By the error's code; of others it is ``ProviderRefused``."""
+    mends: Mapping[str, str] = field(default_factory=dict)
+    """What to do, by the error's code, where it isn't the usual; ``{0}`` stands for the provider."""
+
+
+def members(body: bytes, provider: str, what: str, content_type: str = "") -> Mapping[str, Any]:
+    """Of a JSON object, or of a form where *content_type* says that it is one."""
     mend = f"Check where providers.{provider} leads (token_url, discovery): what answers there is no OAuth server."
     if len(body) > MOST_BYTES:
         raise ProviderRefused(f"{provider}: the {what} has more than {MOST_BYTES} bytes", mend=mend)
     try:
-        return json_object(body)
+        return _form(body) if content_type.partition(";")[0].strip().lower() == _FORM else json_object(body)
     except ValueError:
         raise ProviderRefused(f"{provider}: the {what} is not a JSON object", mend=mend) from None
+
+
+def _form(body: bytes) -> dict[str, str]:
+    pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict")
+    if len(form := dict(pairs)) != len(pairs):
+        raise ValueError("a member appears twice")
+    return form
+
+
+def _scopes(value: object) -> frozenset[str] | None:
+    """Separated by spaces; some send a list."""
+    if isinstance(value, list):
+        value = " ".join(each for each in value if isinstance(each, str))
+    return frozenset(_SPACES.split(value)) - {""} if isinstance(value, str) else None
 
 
 def _token(value: object, provider: str) -> Secret:
@@ -196,13 +287,13 @@ def _token(value: object, provider: str) -> Secret:
     return Secret(value)
 
 
-def _lifetime(value: object) -> float | None:
+def _lifetime(value: object, most: float) -> float | None:
     """``expires_in``, which some send as a text; what isn't above zero says nothing (some mean "never" by it)."""
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         return None
-    return float(min(value, MOST_LIFETIME))
+    return float(min(value, most))
 
 
 def overtaxed(answer: Response, provider: str, what: str, now: float) -> Refusal | None:
@@ -231,11 +322,14 @@ _MENDS: Mapping[str, str] = {
 """What to check, by the error's code (RFC 6749, section 5.2; RFC 8707, section 2)."""
 _PASSING = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 """Errors that are over by themselves."""
-_KNOWN = _MENDS.keys() | _PASSING | {"invalid_grant", "access_denied", "interaction_required", "consent_required"}
+_KNOWN = _MENDS.keys() | _PASSING | {"invalid_grant", "access_denied"}
+_KNOWN |= {"interaction_required", "consent_required", "login_required"}
 """Codes that go to the record. Another may be anything: a provider that echoes what it was sent, for one."""
 
 
-def _refused(said: Mapping[str, Any], answer: Response, provider: str, now: float, grant: str) -> Refusal:
+def _refused(
+    said: Mapping[str, Any], answer: Response, provider: str, now: float, grant: str, reading: Reading
+) -> Refusal:
     error, description = said.get("error"), said.get("error_description")
     code = error if isinstance(error, str) and error in _KNOWN else "an error of its own"
     # Of Microsoft's descriptions the number is what says which error it is, and nothing of ours can be in it.
@@ -246,5 +340,6 @@ def _refused(said: Mapping[str, Any], answer: Response, provider: str, now: floa
     if code in _PASSING:
         wait = retry_after(answer.headers.get("retry-after"), now)
         return ProviderUnreachable(reason, mend=f"Try again: the provider {provider} is busy.", retry_after=wait or 1)
-    mend = _MENDS.get(code, "Check providers.{0}: client_id, client_auth and what the client may do at the provider.")
-    return ProviderRefused(reason, mend=mend.format(provider, grant))
+    usual = "Check providers.{0}: client_id, client_auth and what the client may do at the provider."
+    mend = reading.mends.get(code) or _MENDS.get(code, usual)
+    return reading.refusals.get(code, ProviderRefused)(reason, mend=mend.format(provider, grant))

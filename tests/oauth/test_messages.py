@@ -9,16 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.errors import ProviderRefused, Refusal
+from sidecar.errors import GrantDead, ProviderRefused, Refusal
 from sidecar.oauth.messages import (
     MOST_BYTES,
     MOST_LIFETIME,
     MOST_TOKEN,
     Endpoint,
     Granted,
+    Reading,
+    Way,
     client_assertion,
     granted,
     metadata_urls,
+    proved,
     token_endpoint,
     token_request,
 )
@@ -141,6 +144,24 @@ def test_metadata_that_is_not_the_issuers_is_refused(document: Any) -> None:
     assert "other.example" not in refused.value.detail + refused.value.reason
 
 
+def test_the_other_endpoints_are_learned_too() -> None:
+    document: dict[str, Any] = {"issuer": "https://as.example.com", "token_endpoint": URL}
+    document |= {"authorization_endpoint": "https://as.example.com/a?x=y", "revocation_endpoint": "https://r.example/"}
+    document |= {"scopes_supported": ["openid", 7, "a"], "authorization_response_iss_parameter_supported": True}
+    found = token_endpoint(json.dumps(document).encode(), "crm", "https://as.example.com")
+    assert (found.authorize_url, found.revoke_url) == ("https://as.example.com/a?x=y", "https://r.example/")
+    assert (found.scopes, found.says_iss) == (frozenset({"openid", "a"}), True)
+
+
+@pytest.mark.parametrize("url", ["http://as.example.com/a", "javascript:alert(1)", 7, "https://as.example.com/a b",
+                                 "https://as.example.com/a#b", "https://as.example.com/\r\n", None])  # fmt: skip
+def test_another_endpoint_that_is_not_as_safe_as_the_issuer_is_not_there(url: object) -> None:
+    document = {"issuer": "https://as.example.com", "token_endpoint": URL, "authorization_endpoint": url}
+    document |= {"scopes_supported": "openid", "authorization_response_iss_parameter_supported": "true"}
+    found = token_endpoint(json.dumps(document).encode(), "crm", "https://as.example.com")
+    assert (found.authorize_url, found.scopes, found.says_iss) == (None, frozenset(), False)
+
+
 # asking
 
 
@@ -211,7 +232,8 @@ def test_a_good_answer_is_a_token() -> None:
     assert (one.token.reveal(), one.lifetime, one.scopes) == ("abc", 3600.0, frozenset("abc"))
     assert read(GOOD).scopes is None
     assert read({**GOOD, "scope": ""}).scopes == frozenset()
-    assert read({**GOOD, "scope": ["a"]}).scopes is None
+    assert read({**GOOD, "scope": {"a": 1}}).scopes is None
+    assert read({**GOOD, "scope": ["a", 7, "b c"]}).scopes == frozenset("abc")
     assert read({**GOOD, "more": {"deep": [1]}}, 201).token.reveal() == "abc"
 
 
@@ -395,3 +417,47 @@ def test_whatever_members_say_a_token_fits_a_header_and_a_life_is_bounded(member
     assert one.token.reveal().isascii()
     assert one.token.reveal().isprintable()
     assert one.lifetime is None or 0 < one.lifetime <= MOST_LIFETIME
+
+
+# what providers do differently
+
+
+def test_a_refresh_token_is_read_as_carefully_as_the_other() -> None:
+    one = read({**GOOD, "refresh_token": "r", "refresh_token_expires_in": 400 * 86400})
+    assert one.refresh_token is not None
+    assert (one.refresh_token.reveal(), one.refresh_lifetime) == ("r", 400 * 86400.0)
+    assert read({**GOOD, "refresh_token": None}).refresh_token is None
+    assert read({**GOOD, "refresh_token": ""}).refresh_token is None
+    assert "abc" not in repr(one)
+    for bad in ("a b", "a\nb", 7, ["r"], "x" * (MOST_TOKEN + 1)):
+        with pytest.raises(ProviderRefused):
+            read({**GOOD, "refresh_token": bad})
+
+
+def test_a_form_is_read_where_it_is_said_to_be_one() -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+    one = granted(Response(200, headers, b"access_token=abc&token_type=bearer&scope=a+b"), "crm", NOW)
+    assert (one.token.reveal(), one.scopes) == ("abc", frozenset("ab"))
+    for bad in (b"access_token=a&access_token=b", b"access_token", b"\xff=a", b"", b"access_token=%ff"):
+        with pytest.raises(ProviderRefused):
+            granted(Response(200, headers, bad), "crm", NOW)
+
+
+def test_a_proof_takes_the_form_that_the_provider_wants() -> None:
+    one = provider()
+    plain = proved(one, URL, {"a": "b"}, None, 7.0, Way("basic", plain=True, as_json=True, headers={"X-A": "1"}))
+    pair = base64.b64decode(plain.headers["Authorization"].partition(" ")[2]).decode()
+    assert pair == f"the client:1:{SECRET}"
+    assert (plain.headers["Content-Type"], json.loads(plain.body)) == ("application/json", {"a": "b"})
+    assert plain.headers["X-A"] == "1"
+    bare = proved(one, URL, {}, None, 7.0, Way("none", method="DELETE"))
+    assert (bare.method, bare.body, dict(bare.headers)) == ("DELETE", b"", {})
+
+
+def test_what_an_error_means_is_the_readings_affair() -> None:
+    reading = Reading(
+        lambda said: {"error": "invalid_grant"}, {"invalid_grant": GrantDead}, {"invalid_grant": "Ask {0}."}
+    )
+    with pytest.raises(GrantDead) as refused:
+        granted(said({"odd": True}), "crm", NOW, reading=reading)
+    assert refused.value.detail == "Ask crm."

@@ -1,0 +1,34 @@
+"""What is known of each OAuth provider, as data: one ``Entry`` each, and what it does differently."""
+
+from collections.abc import Mapping
+
+from sidecar.oauth.catalog import business, code, shelves, suites, talk
+from sidecar.oauth.catalog.custom import custom
+from sidecar.oauth.catalog.entry import Entry, Maker
+from sidecar.oauth.messages import Endpoint
+from sidecar.oauth.provider import Provider
+
+__all__ = ["MAKERS", "Entry", "discovered_at", "entry"]
+
+MAKERS: Mapping[str, Maker] = {
+    **suites.MAKERS,
+    **business.MAKERS,
+    **code.MAKERS,
+    **talk.MAKERS,
+    **shelves.MAKERS,
+}
+"""By the provider's type."""
+
+
+def discovered_at(provider: Provider) -> str | None:
+    """The issuer whose metadata ``entry`` needs; ``None``: it needs none."""
+    if provider.type in MAKERS:
+        return None
+    return provider.url if provider.type == "sandbox" else provider.discovery
+
+
+def entry(provider: Provider, discovered: Endpoint | None = None) -> Entry:
+    """What is known of *provider*; *discovered* is what the issuer at ``discovered_at`` says of itself. Raise
+    ``ProviderRefused`` where that isn't enough."""
+    maker = MAKERS.get(provider.type)
+    return custom(provider, discovered) if maker is None else maker(provider)
