@@ -20,6 +20,8 @@ from sidecar.relay.pool import Dial, Upstream
 
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a name, best first. Raises ``OSError`` or ``UnicodeError``."""
+_FAREWELL_SECONDS = 1.0
+"""How long a TLS peer has to say goodbye as well (RFC 8446, section 6.1): without, 30 s."""
 HEAD_START_SECONDS = 0.25
 """How long an address is tried alone before the next one is tried beside it (RFC 8305, section 5)."""
 _DENIED = (
@@ -72,7 +74,11 @@ class Way:
             raise self._unreachable(_said(error)) from error
         try:
             return await self._loop.create_connection(
-                make, sock=connected, ssl=context, server_hostname=self.destination.host if secure else None
+                make,
+                sock=connected,
+                ssl=context,
+                server_hostname=self.destination.host if secure else None,
+                ssl_shutdown_timeout=_FAREWELL_SECONDS if secure else None,
             )
         except ssl.SSLCertVerificationError as error:
             raise self._unreachable(f"its certificate does not verify: {error.verify_message}", _TRUST) from error

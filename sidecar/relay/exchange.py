@@ -365,8 +365,14 @@ class Exchange:
         self.stop()
         self._caller.failed(self, refusal, outcome)
 
+    def abort(self) -> None:
+        """Cancel the upstream's part, with all that it hasn't taken yet: a tunnel's last bytes, too."""
+        if self._mode == _TUNNEL:
+            self._mode, self.wants_body = _OVER, False
+        self.stop()
+
     def stop(self) -> None:
-        """Cancel the upstream's part at once."""
+        """Cancel the upstream's part at once; a tunnel is closed behind its last bytes."""
         tunnel = self._mode == _TUNNEL
         self._mode = _OVER
         if tunnel:

@@ -140,6 +140,34 @@ def test_what_a_handle_has_opened_ends_within_a_second_of_its_death(tmp_path: Pa
         runner.run(go())
 
 
+def test_nothing_is_kept_for_an_upstream_that_does_not_take_it(tmp_path: Path) -> None:
+    """A tunnel's last bytes would go on to it for as long as it likes, after the handle's time."""
+
+    async def go() -> None:
+        async with stage(tmp_path, invocation={"baggage": True, "linger": "200ms"}) as at:
+            descriptors = Path(f"/proc/{at.running.pid}/fd")
+
+            def sockets() -> int:
+                return sum(1 for _ in descriptors.iterdir())
+
+            async with at.crowd.call("user1") as owner:
+                lines, before = list[Line](), sockets()
+                for serial in range(1, 6):
+                    deaf = await opened(at, "websocket", serial, owner)
+                    at.judge.streams[serial].pause_reading()
+                    deaf.line.writer.write(b"x" * 4_000_000)
+                    await asyncio.sleep(0.05)
+                    lines.append(deaf.line)
+                assert sockets() >= before + 5
+            await until(lambda: sockets() <= before, within=SLACK * PROMISED)
+            for line in lines:
+                at.calling.drop(line)
+            assert not at.judge.wrong
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(go())
+
+
 def test_with_one_call_at_a_time_two_that_are_open_are_refused_and_never_guessed(tmp_path: Path) -> None:
     """The second one is let in while a detached handle of the first is alive."""
 
