@@ -10,7 +10,7 @@ from sidecar.invocation.caller import Agent
 from sidecar.invocation.invocation import Invocation
 from sidecar.oauth.credential import Ask, Credential
 from sidecar.oauth.provider import Provider
-from sidecar.policy.decision import Access
+from sidecar.policy.decision import Access, Decision
 
 _KEY, _AWS = "api_key", "aws"
 _ELSEWHERE = {
@@ -51,7 +51,7 @@ async def api_key(asked: Asked) -> Mapping[str, Any]:
     return {"api_key": credential.token.reveal()}
 
 
-def permit(asked: Asked, caller: Invocation | Agent, provider: Provider, scopes: frozenset[str]) -> None:
+def permit(asked: Asked, caller: Invocation | Agent, provider: Provider, scopes: frozenset[str]) -> Decision:
     """Raise ``NotPermitted`` unless a capability allows *caller* to have *scopes* of *provider*."""
     surroundings = asked.surroundings
     principal = caller.principal if isinstance(caller, Invocation) else None
@@ -60,6 +60,7 @@ def permit(asked: Asked, caller: Invocation | Agent, provider: Provider, scopes:
     if not decision.allowed:
         why = f"{decision.nearest}: {decision.failed}" if decision.nearest else "no capability allows it"
         raise NotPermitted(why, mend=f"Not permitted. {why}." if surroundings.explains else None)
+    return decision
 
 
 def _provider(asked: Asked, name: str) -> Provider:
@@ -84,7 +85,9 @@ async def _credential(asked: Asked, caller: Invocation | Agent, provider: Provid
             f"the provider {provider.name} acts for principals, and this is the agent's own call",
             mend="Send the handle of the invocation that you ask for.",
         )
-    permit(asked, caller, provider, asked.scopes)
+    allowed = permit(asked, caller, provider, asked.scopes)
+    # A server that is asked for no scope gives what it likes (RFC 6749, section 3.3), often everything.
+    asked.scopes = asked.scopes or allowed.scopes
     ask = Ask(
         principal=invocation.principal if invocation is not None else None,
         scopes=asked.scopes,
@@ -102,6 +105,6 @@ async def _credential(asked: Asked, caller: Invocation | Agent, provider: Provid
     if not isinstance(credential, Credential):
         raise NotPermitted(f"the provider {provider.name} signs requests", mend="Call its routes: requests are signed.")
     if not credential.scopes <= asked.scopes:
-        # A server may grant more than was asked for, above all where nothing was: that too takes a capability.
+        # A server may grant more than was asked for: that too takes a capability.
         permit(asked, caller, provider, credential.scopes)
     return credential

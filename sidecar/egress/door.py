@@ -276,7 +276,7 @@ class Door:
                 "a credential over plain http to another machine",
                 mend="Use https, or set  insecure: true  on the route.",
             )
-        scopes = out.leg.route.scopes
+        scopes = out.leg.route.scopes or (call.decision.scopes if call.decision is not None else frozenset())
         if invocation is not None:
             return Ask(invocation.principal, scopes, invocation.id, call.trace_id, call.span_id)
         if out.provider is not None and out.provider.acts_as == "principal":

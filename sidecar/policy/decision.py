@@ -33,7 +33,10 @@ class Access:
 @dataclass(frozen=True, slots=True)
 class Decision:
     capability: str | None
-    """The one that allows it; ``None``: none does."""
+    """The one that allows it, of several the first; ``None``: none does."""
+    scopes: frozenset[str] = frozenset()
+    """Where none were asked for: those that the capabilities that allow it name, so that nobody is asked for what they
+    give of themselves."""
     nearest: str | None = None
     """The one that came nearest, and"""
     failed: str = ""
@@ -57,7 +60,7 @@ class _Rule:
     allows: Decision = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "allows", Decision(self.capability.name))
+        object.__setattr__(self, "allows", Decision(self.capability.name, self.capability.scopes))
 
     def open_to(self, access: Access) -> bool:
         """Whether nothing is lacking, but for what depends on the time and on the request."""
@@ -123,10 +126,15 @@ class Declared:
         kept with its answer, so that no other object can have its ``id``."""
 
     def decide(self, access: Access, now: float) -> Decision:
-        for rule in self._open_to(access):
-            if next(rule.lacks_now(access, now), None) is None:
-                return rule.allows
-        return self._denied(access, now)
+        rules = self._open_to(access)
+        holding = (rule for rule in rules if next(rule.lacks_now(access, now), None) is None)
+        first = next(holding, None)
+        if first is None:
+            return self._denied(access, now)
+        if access.scopes or len(rules) == 1:
+            return first.allows
+        scopes = first.capability.scopes.union(*(rule.capability.scopes for rule in holding))
+        return first.allows if scopes == first.capability.scopes else Decision(first.capability.name, scopes)
 
     def _open_to(self, access: Access) -> tuple[_Rule, ...]:
         """The rules that allow it, but for what depends on the time and on the request."""
@@ -151,7 +159,8 @@ class Declared:
         for rule in self._concerned(access) or self._rules:
             failed = rule.failed(access, now)
             if not nearest.nearest or len(failed) < fewest:
-                nearest, fewest = Decision(None, rule.capability.name, failed[0]), len(failed)
+                nearest = Decision(None, nearest=rule.capability.name, failed=failed[0])
+                fewest = len(failed)
         return nearest
 
 

@@ -54,7 +54,7 @@ def test_a_denial_says_who_asked_for_what_and_what_came_nearest(around: Around, 
             caller=AGENT,
             provider=provider("google", "google"),
             scopes=frozenset({"b", "a"}),
-            decision=Decision(None, "nearly", "scopes"),
+            decision=Decision(None, nearest="nearly", failed="scopes"),
         ),
         refusal,
     )

@@ -145,11 +145,28 @@ async def test_who_agent_holds_whoever_the_agent_works_for(around: Around) -> No
 
 async def test_what_is_granted_beyond_takes_a_capability_too(around: Around) -> None:
     around.granting.beyond = frozenset({"b"})
-    assert (await around.ask(*TOKEN, AS_AGENT, {"provider": "granting"})).json()["scopes"] == ["b"]
+    said = await around.ask(*TOKEN, AS_AGENT, {"provider": "granting", "scopes": ["a"]})
+    assert said.json()["scopes"] == ["a", "b"]
     around.granting.beyond = frozenset({"admin"})
     said = await around.ask(*TOKEN, AS_AGENT, {"provider": "granting", "scopes": ["a"]})
     assert said.refused() == (403, "not_permitted")
     assert "scopes: more than a, b" in attributes(around.journal.events[-1])["identity.reason"]
+
+
+async def test_without_scopes_those_are_asked_for_that_capabilities_allow(around: Around) -> None:
+    around.allowing(
+        any=Capability("any", Who(principal=False), provider="granting"),
+        read=Capability("read", Who(principal=False), provider="granting", scopes=frozenset({"read"})),
+        sell=Capability("sell", Who(groups=frozenset({"sales"})), provider="granting", scopes=frozenset({"sell"})),
+    )
+    _, alice = around.open()
+    for handle, scopes in ((AS_AGENT, ["read"]), (alice, ["read", "sell"])):
+        for wanted in ({"provider": "granting"}, {"provider": "granting", "scopes": []}):
+            assert (await around.ask(*TOKEN, handle, wanted)).json()["scopes"] == scopes
+            assert around.granting.asks[-1].scopes == frozenset(scopes)
+            assert attributes(around.journal.events[-1])["identity.scopes"] == scopes
+    around.granting.beyond = frozenset({"admin"})
+    assert (await around.ask(*TOKEN, AS_AGENT, {"provider": "granting"})).refused() == (403, "not_permitted")
 
 
 async def test_a_reload_is_in_force_with_the_next_request(around: Around) -> None:

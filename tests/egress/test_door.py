@@ -157,6 +157,19 @@ def test_inside_a_tunnel_nothing_else_is_reached(out: Out, data: bytes, refusal:
         out.ask(data, tunnel)
 
 
+def test_a_credential_is_asked_for_the_scopes_of_its_route_or_those_that_its_capability_names() -> None:
+    routes: dict[str, dict[str, Any]] = {
+        name: {"url": f"https://{name}.example.com", "provider": "crm"} for name in ("all", "one", "none")
+    }
+    routes["one"]["scopes"] = frozenset({"read"})
+    both = anyone(routes=["all", "one"], provider="crm", scopes=["read", "write"])
+    out = Out(routes, {"both": both, "free": anyone(routes=["none"])}, sources={"crm": (source := Key())})
+    _, handle = out.open()
+    for name, scopes in (("all", {"read", "write"}), ("one", {"read"}), ("none", set[str]())):
+        out.sent(get(b"/to/%b/x" % name.encode(), b"X-Identity-Invocation: %b\r\n" % handle))
+        assert source.asked[-1].scopes == scopes
+
+
 # browsers
 
 

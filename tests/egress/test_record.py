@@ -82,7 +82,7 @@ def test_what_nobody_known_asked_for_goes_to_the_strangers(out: Out) -> None:
 
 
 def test_a_denial_says_what_came_nearest_and_a_failure_that_it_is_one(out: Out) -> None:
-    call = Call(TRACE, SPAN, leg=LEG, caller=AGENT, decision=Decision(None, "sell", "groups"))
+    call = Call(TRACE, SPAN, leg=LEG, caller=AGENT, decision=Decision(None, nearest="sell", failed="groups"))
     record(out).denied(call, NotPermitted("sell: groups"), head(out))
     record(out).denied(call, ProviderUnreachable("down"), head(out))
     denied, failed = (event["attributes"] for event in out.journal.events)

@@ -170,6 +170,17 @@ async def test_a_token_that_is_handed_out_is_the_attached_one_until_a_new_one_is
     assert fields((await stage.call("shared"))[1], "authorization") == ["Bearer shared-2"]
 
 
+async def test_where_nobody_says_which_scopes_those_are_asked_for_that_the_capability_names(stage: Stage) -> None:
+    """And never none, for which a server gives what it likes."""
+    url, body = f"{stage.running.listener('egress')}/v1/token", {"provider": "shared"}
+    async with stage.client.post(url, json=body, headers=bearer(stage.own)) as answer:
+        assert (await answer.json())["scopes"] == ["b", "calendar.read"]
+    assert (await stage.call("shared"))[0] == 200
+    scopes = [parse_qs(request.body.decode()).get("scope") for request in stage.asked("shared")]
+    assert scopes
+    assert set(map(str, scopes)) == {"['b calendar.read']"}
+
+
 @pytest.mark.parametrize(
     ("name", "status", "code", "wait", "says"),
     [

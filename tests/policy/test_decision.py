@@ -89,8 +89,9 @@ ALLOWED = [
 
 @pytest.mark.parametrize(("access", "capability"), ALLOWED)
 def test_what_is_declared_is_allowed(access: Access, capability: Capability) -> None:
-    assert decide(access, capability) == Decision("c")
-    assert decide(access, capability).allowed
+    decision = decide(access, capability)
+    assert (decision.capability, decision.nearest, decision.failed) == ("c", None, "")
+    assert decision.allowed
 
 
 DENIED = [
@@ -153,6 +154,24 @@ def test_of_several_that_allow_it_the_first_declared_is_named() -> None:
     assert decide(replace(CALL, principal=BOB), can("a", SALES, routes=CALENDAR), can("b", routes=CALENDAR)).allowed
     late = can("a", routes=CALENDAR, hours=(Hours.parse("13:00-14:00"),))
     assert decide(CALL, late, can("b", routes=CALENDAR)).capability == "b"
+
+
+def test_where_no_scopes_are_asked_for_those_are_said_that_all_who_allow_it_name() -> None:
+    read, write = can("a", routes=CALENDAR, provider="google", scopes=among("read")), among("write")
+    none = can("b", routes=CALENDAR, provider="google")
+    sales = can("c", SALES, routes=CALENDAR, provider="google", scopes=write)
+    later = can("d", routes=CALENDAR, provider="google", scopes=write, hours=(Hours.parse("13:00-14:00"),))
+    other = can("e", routes=CALENDAR, provider="github", scopes=write)
+    free = can("f", routes=CALENDAR)
+    for given in (replace(CALL, scopes=among()), replace(TOKEN, scopes=among())):
+        assert decide(given, none).scopes == among()
+        assert decide(given, read).scopes == among("read")
+        assert decide(given, none, read, later, other).scopes == among("read")
+        assert decide(given, read, sales).scopes == among("read", "write")
+        assert decide(replace(given, principal=BOB), read, sales).scopes == among("read")
+        assert decide(given, read, later, now=MONDAY_NOON + 3600).scopes == among("read", "write")
+        assert decide(given, sales, read).capability == "c"
+    assert decide(replace(CALL, scopes=among()), free, read).scopes == among("read")
 
 
 @pytest.mark.parametrize(
