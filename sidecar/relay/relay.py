@@ -143,7 +143,7 @@ class Relay:
             ssl_handshake_timeout=self.timeouts.head,
             ssl_shutdown_timeout=_FAREWELL_SECONDS,
         )
-        if secure is None:
+        if secure is None or secure.is_closing():  # uvloop's word for one that was lost before the handshake's end
             raise ConnectionResetError("the connection has gone")
         secure.set_write_buffer_limits(HIGH_WATER)
         return secure

@@ -202,4 +202,4 @@ async def test_who_calls_another_route_notices_nothing(
         ]
         meanwhile = await calm()
     assert {each.result().code for each in bad} == {"timeout", "provider_unreachable"}
-    assert meanwhile < max(10 * usual, 0.5)
+    assert meanwhile < max(10 * usual, 2.0)
