@@ -33,7 +33,7 @@ DOCUMENTS = frozenset(
     {"test_layout.py", "test_docs.py", "test_docs_settings.py", "test_tutorial.py", "test_config_examples.py"}
 )
 ATTACKS = "_attacks"  # tables of attacks on a room, beside the tests of its modules
-PROPERTIES = frozenset({"relay/test_desync.py"})  # what holds for a room as a whole
+PROPERTIES = frozenset({"relay/test_desync.py", "vault/test_races.py"})  # what holds for a room as a whole
 
 
 def modules() -> Iterator[str]:

@@ -1,16 +1,10 @@
-import hmac
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from sidecar.vault.keys import BYTES, IDS, ROWS, Wrapper, opened
 from sidecar.vault.store import Unusable
-
-
-def derived(key: bytes) -> Callable[[str], bytes]:
-    return lambda label: hmac.digest(key, label.encode(), "sha256")
-
+from tests.vault.vaults import derived
 
 OURS, ANOTHER = Wrapper(derived(b"ours")), Wrapper(derived(b"another"))
 

@@ -12,7 +12,7 @@ from sidecar.vault.keys import IDS, ROWS, Keys, Wrapper, opened
 from sidecar.vault.sealing import Refused, Sealing
 from sidecar.vault.store import KeyGone, Row
 from tests.vault.grants import ALICE, BOB, CALENDAR, grant
-from tests.vault.test_keys import derived
+from tests.vault.vaults import derived
 
 WRAPPER = Wrapper(derived(b"root"))
 

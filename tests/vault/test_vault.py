@@ -16,8 +16,7 @@ from sidecar.vault.store import Store, Unusable
 from sidecar.vault.vault import Vault
 from tests.vault.faulty import FaultyStore
 from tests.vault.grants import ALICE, BOB, CALENDAR, grant
-from tests.vault.test_keys import derived
-from tests.vault.vaults import WRAPPER, opened
+from tests.vault.vaults import WRAPPER, derived, opened
 
 
 @pytest.fixture

@@ -1,15 +1,21 @@
 """Vaults to test with."""
 
 import asyncio
+import hmac
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sidecar.vault.keys import Wrapper
 from sidecar.vault.store import Store
 from sidecar.vault.vault import Vault
-from tests.vault.test_keys import derived
+
+
+def derived(key: bytes) -> Callable[[str], bytes]:
+    """What a root key gives for each label."""
+    return lambda label: hmac.digest(key, label.encode(), "sha256")
+
 
 WRAPPER = Wrapper(derived(b"the state key"))
 
