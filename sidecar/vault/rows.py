@@ -79,7 +79,10 @@ class Rows:
         except (Refused, KeyGone) as error:
             _refused(row, error)
             return False
-        await self.store.swap(row.id, row.version, fresh)
+        try:
+            await self.store.swap(row.id, row.version, fresh)
+        except KeyGone:  # there is a newer one, which the next time seals under
+            await self.reload()
         return True
 
     async def _now(self, row: Row) -> Sequence[Row]:
