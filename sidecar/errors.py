@@ -141,10 +141,14 @@ class ProxyInvocationMissing(InvocationMissing):
     """Of a proxied request (RFC 9110, section 15.5.8)."""
 
     status = 407
-    mend = (
-        "Give the handle as the proxy's user, http://<handle>:@127.0.0.1:8181, or in X-Identity-Invocation; "
-        "the agent's own is in the file token of run.dir."
-    )
+    mend = "Give the handle in X-Identity-Invocation; the agent's own is in the file token of run.dir."
+
+    @classmethod
+    def at(cls, listener: str, reason: str) -> "ProxyInvocationMissing":
+        """*listener*: the proxy's ``host:port``; empty where a proxy's URL can't say it. With an empty password some
+        clients send no user."""
+        place = f"as the proxy's user, http://<handle>:x@{listener}, or " if listener else ""
+        return cls(reason, mend=cls.mend.replace("the handle in", f"the handle {place}in"))
 
 
 class ProxyInvocationInvalid(InvocationInvalid):
@@ -225,7 +229,13 @@ class TooLarge(Refusal):
 class HeadTooLarge(TooLarge):
     status = 431
     title = "The request head is larger than is accepted."
-    mend = "Send fewer or shorter headers; the limit is the configuration's inbound.limits.head."
+    mend = "Send fewer or shorter headers."
+
+    @classmethod
+    def of(cls, most: int, key: str) -> "HeadTooLarge":
+        """*most*: in bytes; *key*: of the configuration's, which sets it, if one does."""
+        mend = f"Send fewer or shorter headers; the limit is the configuration's {key}." if key else None
+        return cls(f"a head of more than {most} bytes", mend=mend)
 
 
 class InvocationMismatch(Refusal):

@@ -59,6 +59,8 @@ class Ground:
     """Of an agent that serves one call at a time."""
     hosts: frozenset[bytes] | None = None
     """By which values of ``Host`` the way out may be called; ``None``: by any."""
+    listener: str = ""
+    """Where the way out is, as a proxy's URL has it: ``host:port``; empty on a unix socket."""
     authority: Authority | None = None
     """Our own CA, once there is one."""
     _signing: SigningKey | None = None
@@ -78,6 +80,7 @@ class Ground:
         """The way out is at *endpoint*: who asks for it by another name is a browser that was led astray (DNS
         rebinding)."""
         if isinstance(endpoint, Tcp):
+            self.listener = str(endpoint)
             names = {*_LOOPBACK, str(endpoint).rpartition(":")[0]}
             hosts = {f"{name}:{endpoint.port}".encode() for name in names}
             self.hosts = frozenset(hosts | ({name.encode() for name in names} if endpoint.port == _HTTP else set()))

@@ -96,6 +96,7 @@ def outward(settings: Settings, ground: Ground, api: Pool, before: Outward | Non
             tunnels=settings.egress.default == "tunnel",
             explains=settings.policy.explain == "agent",
             hosts=lambda: ground.hosts,
+            listener=lambda: ground.listener,
         ),
         routes=routes,
         exits=exits,

@@ -87,7 +87,8 @@ class Sidecar:
         self._keep_keys()
         if inbound.tls is not None:
             self._tls = _certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), settings)
-        relay = self._relay(self._house.door, _limits(inbound.limits), _timeouts(inbound.timeouts), headers.ours)
+        limits = _limits(inbound.limits, "inbound.limits")
+        relay = self._relay(self._house.door, limits, _timeouts(inbound.timeouts), headers.ours)
         await self._listen("inbound", inbound.listen, relay, tls=self._tls)
         await self._listen("health", settings.health.listen, self._own_relay(self._health))
         await self._listen(
@@ -144,9 +145,8 @@ class Sidecar:
         settings, ground = self.settings, self._ground
         ground.authority = await self._certified(settings, self._out.routes.intercepted)
         egress = settings.egress
-        relay = self._relay(
-            self._out.door, _limits(egress.limits), _timeouts(egress.timeouts), headers.ours, proxied.read
-        )
+        limits = _limits(egress.limits, "egress.limits")
+        relay = self._relay(self._out.door, limits, _timeouts(egress.timeouts), headers.ours, proxied.read)
         await self._listen("egress", egress.listen, relay)
         ground.takes_calls_at(self.listeners["egress"].endpoint)
 
@@ -301,7 +301,8 @@ class Sidecar:
         self._house, self.settings = house, after
         relay = self.listeners["inbound"].relay
         relay.door = house.door
-        relay.limits, relay.timeouts = _limits(after.inbound.limits), _timeouts(after.inbound.timeouts)
+        relay.limits = _limits(after.inbound.limits, "inbound.limits")
+        relay.timeouts = _timeouts(after.inbound.timeouts)
         self._ground.invocations.lifetimes = lifetimes(after)
         self._ground.invocations.end_all(lambda principal: principal.rests_on(gone))
         if before.agent is not house.agent:
@@ -317,7 +318,8 @@ class Sidecar:
         before, relay = self._out, self.listeners["egress"].relay
         self._out, self._ground.authority = out, authority
         egress = out.settings.egress
-        relay.door, relay.limits, relay.timeouts = out.door, _limits(egress.limits), _timeouts(egress.timeouts)
+        relay.door, relay.timeouts = out.door, _timeouts(egress.timeouts)
+        relay.limits = _limits(egress.limits, "egress.limits")
         before.close(out)
         relay.stop_where(doomed(before.settings, out))
 
@@ -370,8 +372,8 @@ async def running(settings: Settings, config: Path, environ: Mapping[str, str]) 
             await sidecar.stop()
 
 
-def _limits(given: Any) -> Limits:
-    return Limits(head=given.head, connections=given.connections, requests=given.requests)
+def _limits(given: Any, key: str) -> Limits:
+    return Limits(head=given.head, connections=given.connections, requests=given.requests, key=key)
 
 
 def _timeouts(given: Any) -> Timeouts:

@@ -78,6 +78,8 @@ class Manners:
     """Tell the agent which capability came nearest (``policy.explain: agent``)."""
     hosts: Callable[[], frozenset[bytes] | None] = lambda: None
     """The values of ``Host`` by which this listener may be called; ``None``: any."""
+    listener: Callable[[], str] = lambda: ""
+    """Where it is, as a proxy's URL has it: ``host:port``; empty on a unix socket."""
 
 
 class Own(Passage):
@@ -215,7 +217,7 @@ class Door:
         caller, found = self._caller(head, call, _NONE, None)
         call.caller = caller or self._only(call)
         if call.caller is None:
-            raise ProxyInvocationMissing("no handle, and no route leads there")
+            raise self._missing(call, "no handle, and no route leads there")
         if isinstance(call.caller, Invocation):
             call.joins(call.caller)
         pool = self._past(destination)
@@ -246,7 +248,7 @@ class Door:
         if caller is None and not leg.route.unattended:
             caller = self._only(call)
             if caller is None:
-                raise _missing(call)
+                raise self._missing(call, "no handle")
         call.caller = caller
         invocation = caller if isinstance(caller, Invocation) else None
         if invocation is not None:
@@ -380,6 +382,11 @@ class Door:
 
     # refusals
 
+    def _missing(self, call: Call, reason: str) -> Refusal:
+        return (
+            ProxyInvocationMissing.at(self._manners.listener(), reason) if call.proxied else InvocationMissing(reason)
+        )
+
     def _identify(self, call: Call, head: Head[Any], tunnel: Tunnel | None) -> None:
         """Whose a call was that was refused before anybody asked: a live handle names it, or its tunnel does."""
         out = self._exits[call.leg.route.name] if call.leg is not None else None
@@ -401,10 +408,6 @@ class Door:
         date = datetime.fromtimestamp(self._clock(), UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
         phrase = refusal.code if head is not None and head.method == b"CONNECT" else None
         return Notice(call.trace_id.decode(), (("Date", date), *_challenge(refusal)), phrase)
-
-
-def _missing(call: Call) -> Refusal:
-    return ProxyInvocationMissing("no handle") if call.proxied else InvocationMissing("no handle")
 
 
 def _challenge(refusal: Refusal) -> tuple[tuple[str, str], ...]:

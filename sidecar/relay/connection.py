@@ -261,7 +261,8 @@ class Connection(asyncio.Protocol):
         limit = relay.limits.head
         if end > limit or (end < 4 and len(data) > limit):
             self._buffer = b""
-            self.refuse(HeadTooLarge(f"a head of more than {limit} bytes"), None, close=True)
+            key = relay.limits.key
+            self.refuse(HeadTooLarge.of(limit, f"{key}.head" if key else ""), None, close=True)
         elif end < 4:
             self._incomplete(data, start)
         else:

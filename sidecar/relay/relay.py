@@ -39,6 +39,8 @@ class Limits:
     head: int = 32 * 1024
     connections: int = 10_000
     requests: int = 1_000
+    key: str = ""
+    """The configuration's, below which they stand, if they do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -570,6 +570,20 @@ def test_a_refusal_says_how_to_come_again(out: Out, refusal: Refusal, field: tup
     assert [pair for pair in notice.fields if pair[0] != "Date"] == ([field] if field else [])
 
 
+@pytest.mark.parametrize("tunnels", [False, True])
+def test_how_to_come_again_names_the_listener_itself(tunnels: bool) -> None:
+    out = Out(ROUTES, CAPABILITIES, tunnels=tunnels, listener=lambda: "127.0.0.1:4711")
+    host = b"evil.example.com" if tunnels else b"api.example.com"
+    with pytest.raises(ProxyInvocationMissing) as caught:
+        out.ask(get(b"https://%b/v1/x" % host, host=host))
+    assert "http://<handle>:x@127.0.0.1:4711," in caught.value.detail
+    out = Out(ROUTES, CAPABILITIES, tunnels=tunnels, listener=lambda: "")
+    with pytest.raises(ProxyInvocationMissing) as caught:
+        out.ask(get(b"https://%b/v1/x" % host, host=host))
+    assert "X-Identity-Invocation" in caught.value.detail
+    assert "@" not in caught.value.detail
+
+
 def test_a_refused_connect_names_its_code_in_the_reason_phrase(out: Out) -> None:
     head = out.head(b"CONNECT evil.example.com:443 HTTP/1.1\r\nHost: evil.example.com:443\r\n\r\n")
     with pytest.raises(DestinationDenied) as caught:

@@ -158,6 +158,29 @@ async def test_a_refusal_inside_a_tunnel_is_answered_inside_it(tmp_path: Path) -
         assert not at.world.requests
 
 
+async def test_a_refusal_names_the_listener_that_it_is_of(tmp_path: Path) -> None:
+    async with out(tmp_path) as at:
+        place = at.egress.removeprefix("http://")
+        status, _, _ = await at.get(f"{at.egress}/to/api/x", AGENT)
+        assert status == 403  # it is up, and takes handles
+
+        async def said(fields: str) -> tuple[bytes, dict[str, Any]]:
+            reader, writer = await asyncio.open_connection(*place.split(":"))
+            writer.write(f"GET {at.world.url(API, '/')} HTTP/1.1\r\nHost: {API}\r\n{fields}\r\n".encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+            body: dict[str, Any] = json.loads(await reader.readexactly(length))
+            writer.close()
+            return head.split()[1], body
+
+        status_line, problem = await said("")
+        assert (status_line, problem["code"]) == (b"407", "invocation_missing")
+        assert f"http://<handle>:x@{place}," in problem["detail"]
+        status_line, problem = await said(f"X-Long: {'y' * 40_000}\r\n")
+        assert (status_line, problem["code"]) == (b"431", "too_large")
+        assert "egress.limits.head" in problem["detail"]
+
+
 async def test_an_answer_loses_what_only_the_sidecar_says(tmp_path: Path) -> None:
     async with out(tmp_path) as at:
         at.world.says[API] = Answer(

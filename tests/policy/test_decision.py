@@ -163,14 +163,14 @@ def test_where_no_scopes_are_asked_for_those_are_said_that_all_who_allow_it_name
     later = can("d", routes=CALENDAR, provider="google", scopes=write, hours=(Hours.parse("13:00-14:00"),))
     other = can("e", routes=CALENDAR, provider="github", scopes=write)
     free = can("f", routes=CALENDAR)
-    for given in (replace(CALL, scopes=among()), replace(TOKEN, scopes=among())):
-        assert decide(given, none).scopes == among()
-        assert decide(given, read).scopes == among("read")
-        assert decide(given, none, read, later, other).scopes == among("read")
-        assert decide(given, read, sales).scopes == among("read", "write")
-        assert decide(replace(given, principal=BOB), read, sales).scopes == among("read")
-        assert decide(given, read, later, now=MONDAY_NOON + 3600).scopes == among("read", "write")
-        assert decide(given, sales, read).capability == "c"
+    for asked in (replace(CALL, scopes=among()), replace(TOKEN, scopes=among())):
+        assert decide(asked, none).scopes == among()
+        assert decide(asked, read).scopes == among("read")
+        assert decide(asked, none, read, later, other).scopes == among("read")
+        assert decide(asked, read, sales).scopes == among("read", "write")
+        assert decide(replace(asked, principal=BOB), read, sales).scopes == among("read")
+        assert decide(asked, read, later, now=MONDAY_NOON + 3600).scopes == among("read", "write")
+        assert decide(asked, sales, read).capability == "c"
     assert decide(replace(CALL, scopes=among()), free, read).scopes == among("read")
 
 

@@ -385,6 +385,16 @@ async def test_a_head_above_the_limit_is_refused(pieces: int) -> None:
         assert len(upstream.seen) == 1
 
 
+@pytest.mark.parametrize(("key", "said"), [("egress.limits", "the configuration's egress.limits.head"), ("", "")])
+async def test_a_head_above_the_limit_is_told_which_limit_that_is(key: str, said: str) -> None:
+    async with scene(limits=Limits(head=100, key=key)) as (_, _, one):
+        answer = await one.ask(get(fields=b"X: " + b"y" * 100 + b"\r\n"))
+        detail = json.loads(answer.body)["detail"]
+        assert detail.startswith("Send fewer or shorter headers")
+        assert said in detail
+        assert key or "limits" not in detail
+
+
 async def test_a_head_at_the_limit_behind_another_request_is_read() -> None:
     async with scene(limits=Limits(head=100)) as (_, _, one):
         one.send(get(b"/1") + get(b"/" + b"x" * 60) + get(b"/2"))
