@@ -17,6 +17,8 @@ from sidecar.wire.endpoint import Tcp
 log = logging.getLogger("sidecar")
 
 FAILED = 1
+_CUT = ("Fatal error on SSL protocol", "SSL error in data received", "SSL handshake failed")
+"""uvloop's and asyncio's words for it."""
 
 _ALLOCATED_ONCE = 2 << 20
 """What was allocated at once and freed, glibc keeps room for (mallopt(3), M_MMAP_THRESHOLD and M_TRIM_THRESHOLD).
@@ -59,7 +61,17 @@ def run(work: Coroutine[Any, Any, int]) -> int:
     else:
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
+        runner.get_loop().set_exception_handler(_in_disorder)
         return runner.run(work)
+
+
+def _in_disorder(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What went wrong where nobody waits. That a TLS connection was cut in the midst of a record is its peer's affair,
+    which uvloop takes for a fault of its own: it is worth a line, and no traceback."""
+    if context.get("message") in _CUT:
+        log.info("a TLS connection was cut off: %s", type(context.get("exception")).__name__)
+    else:
+        loop.default_exception_handler(context)
 
 
 async def _serve(settings: Settings, config: Path, environ: Mapping[str, str]) -> int:
