@@ -9,7 +9,7 @@ from sidecar.errors import BadRequest, InvocationInvalid, NotPermitted, Provider
 from sidecar.invocation.caller import Agent
 from sidecar.invocation.invocation import Invocation
 from sidecar.oauth.credential import Ask, Credential
-from sidecar.oauth.provider import Provider
+from sidecar.oauth.provider import CATALOGUE, Provider
 from sidecar.policy.decision import Access, Decision
 
 _KEY, _AWS = "api_key", "aws"
@@ -27,7 +27,7 @@ async def token(asked: Asked) -> Mapping[str, Any]:
     caller = asked.identify()
     wanted = body.read(asked.body, {"provider": body.PROVIDER, "scopes": body.SCOPES, "force": body.FORCE})
     provider = _provider(asked, wanted["provider"])
-    asked.scopes = frozenset(wanted["scopes"])
+    asked.scopes = _named(provider, frozenset(wanted["scopes"]))
     if (mend := _ELSEWHERE.get(provider.type)) is not None:
         raise OtherCall(f"the provider is of type {provider.type}", mend=mend)
     credential = await _credential(asked, caller, provider, force=wanted["force"])
@@ -61,6 +61,15 @@ def permit(asked: Asked, caller: Invocation | Agent, provider: Provider, scopes:
         why = f"{decision.nearest}: {decision.failed}" if decision.nearest else "no capability allows it"
         raise NotPermitted(why, mend=f"Not permitted. {why}." if surroundings.explains else None)
     return decision
+
+
+def _named(provider: Provider, scopes: frozenset[str]) -> frozenset[str]:
+    """In the provider's form, in which capabilities have them."""
+    if not scopes or provider.type not in CATALOGUE:
+        return scopes
+    from sidecar.oauth.catalog import named
+
+    return named(provider, scopes)
 
 
 def _provider(asked: Asked, name: str) -> Provider:

@@ -13,6 +13,7 @@ from sidecar.settings.place import Node, Scalar, Table, Unreadable, tree
 from sidecar.settings.problem import Misfit, Problem, Problems
 from sidecar.settings.reading import At, Reading
 from sidecar.settings.remarks import remarks
+from sidecar.settings.scopes import in_providers_form
 from sidecar.settings.settings import Settings
 from sidecar.settings.shapes import true
 from sidecar.settings.source import Source
@@ -62,7 +63,7 @@ def _development(root: Node) -> bool:
 
 
 def _complete(reading: Reading, parts: dict[str, Any]) -> Settings:
-    parts = {**parts, "issuers": MappingProxyType(introduced(parts["issuers"], parts["agent"].name))}
+    parts = {**in_providers_form(parts), "issuers": MappingProxyType(introduced(parts["issuers"], parts["agent"].name))}
     whos: list[Who] = [
         part.who for part in (parts["inbound"], parts["admin"], *parts["capabilities"].values()) if part is not None
     ]

@@ -216,3 +216,13 @@ async def test_a_signature_is_no_token(around: Around) -> None:
 
     around.having(provider("granting", "oauth2"), source=Signing())
     assert (await around.ask(*TOKEN, AS_AGENT, {"provider": "granting"})).refused() == (403, NotPermitted.code)
+
+
+async def test_scopes_are_asked_for_by_either_of_their_names(around: Around) -> None:
+    of_google = "https://www.googleapis.com/auth/calendar.readonly"
+    around.allowing(look=Capability("look", Who(), provider="people", scopes=frozenset({of_google})))
+    for name in ("calendar.readonly", of_google):
+        said = await around.ask(*TOKEN, around.open()[1], {"provider": "people", "scopes": [name]})
+        assert said.json()["scopes"] == [of_google]
+    said = await around.ask(*TOKEN, around.open()[1], {"provider": "people", "scopes": ["calendar"]})
+    assert said.refused() == (403, "not_permitted")

@@ -1,14 +1,14 @@
 """What is known of each OAuth provider, as data: one ``Entry`` each, and what it does differently."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from sidecar.oauth.catalog import business, code, shelves, suites, talk
+from sidecar.oauth.catalog import business, code, scopes, shelves, suites, talk
 from sidecar.oauth.catalog.custom import custom
 from sidecar.oauth.catalog.entry import Entry, Maker
 from sidecar.oauth.messages import Endpoint
 from sidecar.oauth.provider import Provider
 
-__all__ = ["MAKERS", "Entry", "discovered_at", "entry"]
+__all__ = ["MAKERS", "Entry", "discovered_at", "entry", "named"]
 
 MAKERS: Mapping[str, Maker] = {
     **suites.MAKERS,
@@ -32,3 +32,10 @@ def entry(provider: Provider, discovered: Endpoint | None = None) -> Entry:
     ``ProviderRefused`` where that isn't enough."""
     maker = MAKERS.get(provider.type)
     return custom(provider, discovered) if maker is None else maker(provider)
+
+
+def named(provider: Provider, asked: Iterable[str]) -> frozenset[str]:
+    """The scopes *asked* in *provider*'s form, in which they are compared; a provider that nobody knows has no other
+    names for them."""
+    maker = MAKERS.get(provider.type)
+    return frozenset(asked) if maker is None else scopes.named(maker(provider), asked)
