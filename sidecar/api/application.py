@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sidecar.api import aws, body, record
+from sidecar.api import aws, body, connections, record
 from sidecar.api.asked import Asked
 from sidecar.api.detach import detach
 from sidecar.api.principal import principal
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Answer = Mapping[str, Any] | bytes
-"""A JSON document, or a text in PEM."""
+Answer = Mapping[str, Any] | bytes | None
+"""A JSON document, a text in PEM, or nothing (204)."""
 
 
 class MethodUnknown(BadRequest):
     """Of a call that there is; its answer names the method in ``Allow`` (RFC 9110, section 10.2.1)."""
 
     title = "That call is made by another method."
+    allowed = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,15 @@ CALLS: Mapping[bytes, Call] = {
     b"/v1/principal": Call("GET", principal),
     b"/v1/token": Call("POST", token),
     b"/v1/api-key": Call("POST", api_key),
+    b"/v1/connections": Call("GET", connections.listed),
+    b"/v1/connections/": Call("DELETE", connections.disconnect),
+    b"/v1/consents/": Call("GET", connections.consent),
     b"/v1/invocation/detach": Call("POST", detach),
     b"/v1/aws/credentials": Call("GET", aws.credentials),
     b"/v1/jwks.json": Call("GET", _jwks),
     b"/v1/ca.pem": Call("GET", _ca),
 }
-"""By path, as it comes: no other spelling of it is meant."""
+"""By path, as it comes: no other spelling of it is meant. One that ends in a slash is followed by a name."""
 
 
 def application(surroundings: Callable[[], Surroundings]) -> "web.Application":
@@ -75,6 +79,8 @@ def application(surroundings: Callable[[], Surroundings]) -> "web.Application":
         except Exception:
             log.exception("a call of the identity API failed")
             return _refused(asked, Internal())
+        if said is None:
+            return web.Response(status=204, headers=_headers(asked))
         pem = isinstance(said, bytes)
         return web.Response(
             body=said if isinstance(said, bytes) else json.dumps(said).encode(),
@@ -118,15 +124,31 @@ async def _body(request: "web.Request") -> bytes:
 
 def _call(asked: Asked) -> Call:
     """Raise ``RouteUnknown`` or ``MethodUnknown``."""
-    call = CALLS.get(asked.path)
+    call = _found(asked)
     if call is None:
         raise RouteUnknown(
             "no such call of the identity API",
-            mend="Use one of " + ", ".join(path.decode() for path in CALLS) + ", exactly as it is written.",
+            mend="Use one of " + ", ".join(map(_written, CALLS)) + ", exactly as it is written.",
         )
     if call.method != asked.method:
-        raise MethodUnknown("another method", mend=f"Send {call.method}.")
+        refusal = MethodUnknown("another method", mend=f"Send {call.method}.")
+        refusal.allowed = call.method
+        raise refusal
     return call
+
+
+def _found(asked: Asked) -> Call | None:
+    if asked.path.endswith(b"/"):
+        return None
+    before, slash, name = asked.path.rpartition(b"/")
+    named = CALLS.get(before + slash)
+    if named is not None:
+        asked.name = name.decode("utf-8", "surrogateescape")
+    return named or CALLS.get(asked.path)
+
+
+def _written(path: bytes) -> str:
+    return path.decode() + ("…" if path.endswith(b"/") else "")
 
 
 def _refused(asked: Asked, refusal: Refusal) -> "web.Response":
@@ -138,7 +160,7 @@ def _refused(asked: Asked, refusal: Refusal) -> "web.Response":
         said = f' error="{refusal.error}", error_description="{refusal.title}"' if refusal.error else ""
         headers["WWW-Authenticate"] = "Bearer" + said
     if isinstance(refusal, MethodUnknown):
-        headers["Allow"] = CALLS[asked.path].method
+        headers["Allow"] = refusal.allowed
     if refusal.retry_after is not None:
         headers["Retry-After"] = str(refusal.retry_after)
     return web.Response(

@@ -27,6 +27,8 @@ class Asked:
     body: bytes = field(repr=False)
     trace_id: bytes
     span_id: bytes
+    name: str = ""
+    """What follows the path of a call that takes a name there, as it came."""
     caller: Caller = None
     provider: Provider | None = None
     scopes: frozenset[str] = frozenset()

@@ -27,6 +27,16 @@ def vended(asked: Asked, scopes: Iterable[str]) -> None:
     _record(asked, Name.TOKEN_VENDED, said)
 
 
+def revoked(asked: Asked, scopes: Iterable[str]) -> None:
+    """What a user granted is about to be given back. Raise ``AuditUnavailable``."""
+    said: dict[str, Value] = {
+        Attribute.OUTCOME: "revoked",
+        Attribute.SCOPES: tuple(sorted(scopes)),
+        Attribute.REASON: "by the agent",
+    }
+    _record(asked, Name.GRANT_REVOKED, said)
+
+
 def denied(asked: Asked, refusal: Refusal) -> None:
     """What nobody known has asked for is a stranger's doing, and goes where it can't fill the journal."""
     said: dict[str, Value] = {

@@ -1,6 +1,6 @@
 """What the identity API needs of the sidecar around it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from sidecar.invocation.invocation import Invocations
 from sidecar.oauth.credential import Source
 from sidecar.oauth.provider import Provider
 from sidecar.policy.decision import Policy
+from sidecar.vault.grant import Grant, Owner
 from sidecar.wire.trace import Tracer
 
 
@@ -19,6 +20,16 @@ class Journal(Protocol):
         """Raise ``AuditUnavailable``."""
 
     def reject(self, event: bytes, code: str) -> None: ...
+
+
+class Connections(Protocol):
+    """What users have granted."""
+
+    async def held(self, owner: Owner) -> Mapping[str, Sequence[Grant]]:
+        """By the provider's configured name; dead ones too. Raise a ``Refusal``."""
+
+    async def disconnect(self, owner: Owner, provider: Provider) -> None:
+        """Give back all of it at the provider, and wipe it. Raise a ``Refusal``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,11 @@ class Surroundings:
     clock_ns: Callable[[], int]
     monotonic: Callable[[], float]
     """The clock of the invocations."""
+    connections: Connections | None = None
+    """``None``: nobody can grant anything here."""
+    consent: Callable[[Principal, str], str] = lambda _principal, _session: "expired"
+    """What came of a consent session, to the principal who was asked: ``pending``, ``granted``, ``denied`` or
+    ``expired``."""
     named: Mapping[str, frozenset[str]] | None = None
     """With ``inbound.groups: named``: the ``groups`` and ``roles`` that the configuration names."""
     explains: bool = False
