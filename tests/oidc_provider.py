@@ -221,10 +221,13 @@ def oidc_provider(
     ttl: int = 600,
     clients: Mapping[str, Any] | None = None,
     actors: Mapping[str, Any] | None = None,
+    rotates: bool = False,
 ) -> Iterator[OidcProvider]:
     """Start it; the vendors' forms listen on port 443 of a loopback address of their own, with a CA made for them.
-    *clients* are more of the plain issuer's, and *actors* whom it knows as agents, as oidc-provider.mjs says."""
-    options: dict[str, Any] = {"shapes": list(shapes), "ttl": ttl, "clients": dict(clients or {}), "actors": actors}
+    *clients* are more of the plain issuer's, *actors* are whom it knows as agents, and *rotates* says that refresh
+    tokens are good for once, as oidc-provider.mjs says."""
+    options: dict[str, Any] = {"shapes": list(shapes), "ttl": ttl, "clients": dict(clients or {})}
+    options |= {"actors": actors, "rotates": rotates}
     address, ca_file = "127.0.0.1", None
     if tuple(shapes) != ("plain",):
         address, ca_file = loopback_address(), folder / "issuers-ca.pem"

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sidecar.errors import Internal, ProviderTimeout, ProviderUnreachable, RateLimited, Refusal
+from sidecar.errors import Internal, ProviderTimeout, ProviderUnreachable, RateLimited, Refusal, VaultUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +107,17 @@ class Kept(Generic[K, V]):
             raise _again(outcome, outcome.retry_after)
         return outcome
 
+    def last(self, key: K) -> V | None:
+        """What was got for *key* last, good or not."""
+        slot = self._slots.get(key)
+        return slot.held.value if slot is not None and slot.held is not None else None
+
+    def drop(self, doomed: Callable[[K], bool]) -> None:
+        """Forget what is held for the keys that are *doomed*, and what is under way for them: who waits for that is
+        told, whoever comes later begins anew."""
+        for key in [key for key in self._slots if doomed(key)]:
+            del self._slots[key]
+
     def close(self) -> None:
         """Forget all, and end what is under way: those who wait are refused."""
         self._closed = True
@@ -178,7 +189,8 @@ class Kept(Generic[K, V]):
 
     def _fail(self, slot: _Slot[V], refusal: Refusal) -> Refusal:
         """Remember *refusal* for a moment, longer each time; a pause that was asked for is kept, within bounds."""
-        pause = min(2.0**slot.failures, LONGEST_PAUSE)
+        ours = isinstance(refusal, VaultUnavailable)  # no pause spares anyone then, and it ought to be over soon
+        pause = 1.0 if ours else min(2.0**slot.failures, LONGEST_PAUSE)
         if refusal.retry_after is not None:
             pause = max(pause, min(float(refusal.retry_after), LONGEST_PAUSE_ASKED))
         if slot.failures == 0:

@@ -3,7 +3,8 @@
 //   node oidc-provider.mjs '{"shapes": ["plain", "okta"], "tls": {"host": "127.0.0.1", "port": 0, "cert": FILE, "key": FILE}, "ttl": 600}'
 //
 // "clients" may hold more of the plain issuer's: id -> {"alg", "grants", "auth", "secret", "jwks"}; "actors" is the JWKS of
-// the agents that may act for others: with it the plain issuer exchanges tokens (exchange.mjs). It prints one line {"ready": {"plain": "http://127.0.0.1:PORT", "tls": PORT}} and serves until SIGTERM. Beside what the provider serves:
+// the agents that may act for others: with it the plain issuer exchanges tokens (exchange.mjs). With "rotates" every refresh
+// gives a new refresh token; one that comes back ends its grant. It prints one line {"ready": {"plain": "http://127.0.0.1:PORT", "tls": PORT}} and serves until SIGTERM. Beside what the provider serves:
 //   POST /__rotate?shape=plain        new keys sign from now on, the old ones stay published
 //   POST /__rotate?shape=plain&drop   the same, and only the new ones are published
 // both on the plain listener, which is there in any case.
@@ -53,11 +54,13 @@ function configuration(shape, keys) {
     scopes: ['openid', 'offline_access', ...SCOPES.split(' ')],
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
     conformIdTokenClaims: false,
+    ...(options.rotates ? { rotateRefreshToken: true } : {}),
     ttl: { AccessToken: options.ttl ?? 600, ClientCredentials: options.ttl ?? 600, IdToken: 600, Session: 600, Grant: 600, Interaction: 600 },
     findAccount: (ctx, id) => (PEOPLE[id] ? { accountId: id, claims: () => PEOPLE[id] } : undefined),
     features: {
       devInteractions: { enabled: true },
       clientCredentials: { enabled: true },
+      revocation: { enabled: true },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => shape.audience,
