@@ -5,7 +5,7 @@ from sidecar.oauth import client, messages
 from sidecar.oauth.credential import Ask, Credential
 from sidecar.oauth.discovery import Discovery
 from sidecar.oauth.kept import Held, Kept, held
-from sidecar.oauth.messages import Endpoint
+from sidecar.oauth.metadata import Endpoint
 from sidecar.oauth.provider import Provider
 from sidecar.oauth.surroundings import Surroundings
 

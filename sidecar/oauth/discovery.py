@@ -3,8 +3,8 @@
 from http import HTTPStatus
 
 from sidecar.errors import ProviderRefused
-from sidecar.oauth import client, messages
-from sidecar.oauth.messages import Endpoint
+from sidecar.oauth import client, messages, metadata
+from sidecar.oauth.metadata import Endpoint
 from sidecar.oauth.surroundings import Surroundings
 from sidecar.wire.http import Request
 
@@ -26,14 +26,14 @@ class Discovery:
         if self._found is not None and clock() < self._until:
             return self._found
         status = 0
-        for url in messages.metadata_urls(self._issuer):
+        for url in metadata.urls(self._issuer):
             answer = await client.fetched(
                 self._surroundings, Request(url, most=messages.MOST_BYTES), self._provider, "metadata"
             )
             if (refusal := messages.overtaxed(answer, self._provider, "metadata", clock())) is not None:
                 raise refusal
             if answer.status == HTTPStatus.OK:
-                self._found = messages.token_endpoint(answer.body, self._provider, self._issuer)
+                self._found = metadata.token_endpoint(answer.body, self._provider, self._issuer)
                 self._until = clock() + DISCOVERED_SECONDS
                 return self._found
             status = answer.status

@@ -10,7 +10,8 @@ from sidecar.oauth import client, exchange, messages
 from sidecar.oauth.credential import Ask, Credential
 from sidecar.oauth.discovery import Discovery
 from sidecar.oauth.kept import Held, Kept, held
-from sidecar.oauth.messages import Endpoint, Granted
+from sidecar.oauth.messages import Granted
+from sidecar.oauth.metadata import Endpoint
 from sidecar.oauth.provider import Provider, at_resource
 from sidecar.oauth.surroundings import Surroundings
 from sidecar.secret import Secret

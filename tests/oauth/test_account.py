@@ -12,7 +12,7 @@ from sidecar import errors
 from sidecar.errors import ProviderRefused, Refusal
 from sidecar.oauth import account
 from sidecar.oauth.catalog import entry
-from sidecar.oauth.messages import Endpoint
+from sidecar.oauth.metadata import Endpoint
 from sidecar.oauth.provider import Provider
 from sidecar.secret import Secret
 from sidecar.wire.http import Response

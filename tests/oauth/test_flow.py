@@ -15,7 +15,7 @@ from sidecar.errors import GrantDead, ProviderRefused, Refusal
 from sidecar.oauth import flow
 from sidecar.oauth.catalog import MAKERS, Entry, entry
 from sidecar.oauth.flow import Tokens
-from sidecar.oauth.messages import Endpoint
+from sidecar.oauth.metadata import Endpoint
 from sidecar.oauth.provider import Provider
 from sidecar.secret import Secret
 from sidecar.vault.grant import At, Grant, Owner, Place

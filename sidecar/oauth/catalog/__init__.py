@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from sidecar.oauth.catalog import business, code, scopes, shelves, suites, talk
 from sidecar.oauth.catalog.custom import custom
 from sidecar.oauth.catalog.entry import Entry, Maker
-from sidecar.oauth.messages import Endpoint
+from sidecar.oauth.metadata import Endpoint
 from sidecar.oauth.provider import Provider
 
 __all__ = ["MAKERS", "Entry", "discovered_at", "entry", "named"]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from sidecar.errors import ProviderRefused
 from sidecar.oauth.catalog.entry import Entry, Revocation, Whose
-from sidecar.oauth.messages import Endpoint
+from sidecar.oauth.metadata import Endpoint
 from sidecar.oauth.provider import Provider
 
 _OFFLINE, _OPENID = "offline_access", "openid"

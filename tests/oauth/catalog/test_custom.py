@@ -6,7 +6,7 @@ import pytest
 
 from sidecar.errors import ProviderRefused
 from sidecar.oauth.catalog import entry
-from sidecar.oauth.messages import Endpoint
+from sidecar.oauth.metadata import Endpoint
 from sidecar.oauth.provider import Provider
 from sidecar.secret import Secret
 
