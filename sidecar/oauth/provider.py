@@ -117,6 +117,14 @@ def at_resource(provider: Provider) -> Provider:
     return replace(provider, client_id=provider.resource_client_id, client_secret=provider.resource_client_secret)
 
 
+def by_users(provider: Provider) -> bool:
+    """Whether each user has to grant what it gives."""
+    if provider.acts_as != "principal":
+        return False
+    by_code = provider.type == "oauth2" and provider.grant == "authorization_code"
+    return by_code or provider.type == "sandbox" or provider.type in CATALOGUE
+
+
 _BUILT = frozenset({"api_key", "bearer", "aws", "agent", "exchange"})
 
 

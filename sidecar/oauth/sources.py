@@ -5,17 +5,22 @@ from typing import NoReturn
 
 from sidecar.errors import NotPermitted
 from sidecar.oauth.credential import Ask, Source
-from sidecar.oauth.provider import Provider, unbuilt
+from sidecar.oauth.provider import Provider, by_users, unbuilt
 from sidecar.oauth.surroundings import Surroundings
 
+GRANTED = "granted"
+"""Stands for every type of provider that users grant something of."""
 Maker = Callable[[Provider, Surroundings], Source]
 
 
 def source(provider: Provider, surroundings: Surroundings, others: Mapping[str, Maker] | None = None) -> Source:
-    """The source of *provider*. *others* makes those of types that have a room of their own (``aws``)."""
+    """The source of *provider*. *others* makes those of types that have a room of their own (``aws``), and those whose
+    credentials users grant (``GRANTED``)."""
     makers = {**_MAKERS, **(others or {})}
-    what = unbuilt(provider) or (None if provider.type in makers else f"type: {provider.type}")
-    return makers[provider.type](provider, surroundings) if what is None else Unbuilt(provider.name, what)
+    kind = GRANTED if by_users(provider) else provider.type
+    if kind in makers and (kind == GRANTED or unbuilt(provider) is None):
+        return makers[kind](provider, surroundings)
+    return Unbuilt(provider.name, unbuilt(provider) or f"type: {provider.type}")
 
 
 class Unbuilt:

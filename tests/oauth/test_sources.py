@@ -10,7 +10,7 @@ from sidecar.oauth.assertion import Assertions
 from sidecar.oauth.client_credentials import ClientCredentials
 from sidecar.oauth.credential import Ask, Source
 from sidecar.oauth.exchanged import Exchanged
-from sidecar.oauth.provider import CATALOGUE, Provider, unbuilt
+from sidecar.oauth.provider import CATALOGUE, Provider, by_users, unbuilt
 from sidecar.oauth.sources import Unbuilt, source
 from sidecar.oauth.static import Static, static
 from sidecar.oauth.surroundings import Surroundings
@@ -59,6 +59,29 @@ async def test_what_is_not_part_of_this_release_refuses_and_says_so(provider: Pr
     with pytest.raises(NotPermitted):
         await one.obtain(Ask(None))
     one.close()
+
+
+@pytest.mark.parametrize(
+    ("provider", "granted"),
+    [
+        *[(Provider("p", name, "principal", client_id="c", client_secret=S), True) for name in CATALOGUE],
+        (Provider("p", "sandbox", "principal"), True),
+        (Provider("p", "oauth2", "principal", client_id="c"), True),
+        (Provider("p", "oauth2", "agent", client_id="c"), False),
+        (Provider("p", "google", "agent", client_id="c", client_secret=S), False),
+        (Provider("p", "oauth2", "agent", client_id="c", grant="client_credentials"), False),
+        (Provider("p", "agent", "principal", audience="next"), False),
+        (Provider("p", "exchange", "principal", standard="rfc8693"), False),
+        (Provider("p", "bearer", "agent", token=S), False),
+    ],
+)
+async def test_what_users_grant_has_one_source_whatever_its_type(provider: Provider, granted: bool) -> None:
+    one = static(Provider("granted", "bearer", "agent", token=S))
+
+    def made_of(_provider: Provider, _surroundings: Surroundings) -> Source:
+        return one
+
+    assert (await made(provider, granted=made_of) is one) == by_users(provider) == granted
 
 
 async def test_a_type_with_a_room_of_its_own_is_made_there() -> None:
