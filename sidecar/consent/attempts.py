@@ -43,6 +43,8 @@ class Attempt:
     session: Session | None = None
     """``None``: a sign-in for the accounts page."""
     return_url: str | None = None
+    proved: bool = False
+    """The browser's user is the session's principal."""
     verifier: Secret = field(default_factory=lambda: Secret(""))
     """PKCE's (RFC 7636)."""
     nonce: Secret = field(default_factory=lambda: Secret(""))
@@ -118,6 +120,15 @@ class Attempts:
         if attempt.of != of:
             raise Astray("another issuer or provider answers than was asked")
         return attempt
+
+    def look(self, value: str, step: Step, of: str, browser: bytes | None) -> Attempt | None:
+        """What ``take`` would give; it can be taken still."""
+        held = self._of_sessions.get(_digest(value))
+        if held is None or browser is None or self._clock() >= held.dies:
+            return None
+        attempt = held.attempt
+        fits = (attempt.step, attempt.of) == (step, of) and hmac.compare_digest(browser, attempt.browser)
+        return attempt if fits else None
 
     def end(self, session: Session) -> None:
         """Nothing more is expected for *session*."""

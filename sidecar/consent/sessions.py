@@ -51,16 +51,25 @@ class Session:
     """Of the sessions' clock, in seconds."""
     status: Status = Status.PENDING
     missing: frozenset[str] = frozenset()
-    """Once it is over: what was asked for and not granted."""
+    """Once it is over: what was asked for and not granted,"""
+    granted: frozenset[str] = frozenset()
+    """what was,"""
+    account: str = field(default="", repr=False)
+    """and of which account at the provider, as it is shown."""
+    kept: bool = False
+    """The user decided for the account that was connected before."""
 
     @property
     def owner(self) -> Owner:
         return Owner.of_principal(self.principal)
 
-    def end(self, missing: frozenset[str] | None) -> None:
-        """The user has answered; *missing* is what was asked for and not granted, ``None``: all was refused."""
-        self.missing = self.scopes if missing is None else missing
-        self.status = Status.DENIED if missing is None or missing else Status.GRANTED
+    def grant(self, scopes: frozenset[str], missing: frozenset[str], account: str) -> None:
+        """The user agreed to *scopes*; *missing* is what was asked for and isn't among them."""
+        self.granted, self.missing, self.account = scopes, missing, account
+        self.status = Status.DENIED if missing else Status.GRANTED
+
+    def deny(self, *, kept: bool = False) -> None:
+        self.missing, self.kept, self.status = self.scopes, kept, Status.DENIED
 
 
 class Sessions:

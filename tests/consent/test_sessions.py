@@ -59,22 +59,27 @@ def test_nobody_is_handed_a_link_that_is_about_to_end(clock: Clock) -> None:
 def test_an_answered_question_is_not_asked_on(clock: Clock) -> None:
     held = sessions(clock)
     first = held.begin(ALICE, "google", READ)
-    first.end(None)
+    first.deny()
     assert held.begin(ALICE, "google", READ) is not first
 
 
-@pytest.mark.parametrize(
-    ("missing", "status"),
-    [(frozenset(), Status.GRANTED), (READ, Status.DENIED), (None, Status.DENIED)],
-)
-def test_only_all_that_was_asked_for_is_granted(clock: Clock, missing: frozenset[str] | None, status: Status) -> None:
+@pytest.mark.parametrize(("missing", "status"), [(frozenset(), Status.GRANTED), (READ, Status.DENIED)])
+def test_only_all_that_was_asked_for_is_granted(clock: Clock, missing: frozenset[str], status: Status) -> None:
     held = sessions(clock)
     session = held.begin(ALICE, "google", READ)
     assert held.status(ALICE, session.id) is Status.PENDING
-    session.end(missing)
+    session.grant(READ - missing, missing, "alice@example.com")
     assert held.status(ALICE, session.id) is status
     assert not held.pending(session)
-    assert session.missing == (READ if missing is None else missing)
+    assert (session.granted, session.missing) == (READ - missing, missing)
+    assert "alice@" not in repr(session)
+
+
+def test_a_refusal_is_a_denial_of_everything(clock: Clock) -> None:
+    held = sessions(clock)
+    session = held.begin(ALICE, "google", READ)
+    session.deny(kept=True)
+    assert (held.status(ALICE, session.id), session.missing, session.kept) == (Status.DENIED, READ, True)
 
 
 def test_a_session_ends_after_ten_minutes_and_is_told_of_for_ten_more(clock: Clock) -> None:
@@ -86,7 +91,7 @@ def test_a_session_ends_after_ten_minutes_and_is_told_of_for_ten_more(clock: Clo
     assert not held.pending(session)
     assert held.status(ALICE, session.id) is Status.EXPIRED
     answered = held.begin(ALICE, "google", READ)
-    answered.end(frozenset())
+    answered.grant(READ, frozenset(), "alice@example.com")
     clock.now += LIFETIME + REMEMBERED - 1
     assert held.status(ALICE, answered.id) is Status.GRANTED
     clock.now += 1
@@ -96,7 +101,7 @@ def test_a_session_ends_after_ten_minutes_and_is_told_of_for_ten_more(clock: Clo
 def test_another_principals_session_is_told_of_as_one_that_never_was(clock: Clock) -> None:
     held = sessions(clock)
     session = held.begin(ALICE, "google", READ)
-    session.end(frozenset())
+    session.grant(READ, frozenset(), "alice@example.com")
     assert held.status(BOB, session.id) is held.status(BOB, "never was") is Status.EXPIRED
 
 
