@@ -68,7 +68,7 @@ def well_formed(key: str, value: Any, complain: Complain) -> None:
         for tenant in value:
             if not _TENANT.fullmatch(tenant.lower()):
                 mend = "write the tenant's id (a GUID), a list of them, or  organizations  with  tenants"
-                complain(key, f'"{tenant}" is not a tenant id', mend)
+                complain(key, "is not a tenant id", mend)
 
 
 def web(url: str, key: str, complain: Complain, *, query: bool = False) -> None:

@@ -41,7 +41,7 @@ def _settings(reading: Reading) -> Settings | None:
     try:
         root = tree(reading.source.configuration(), reading.problem)
         reading.development = _development(root)
-        parts: dict[str, Any] = CONFIGURATION.read(root, At(reading, "", root.line))
+        parts: dict[str, Any] = CONFIGURATION.read(root, At(reading, "", root.line, shown=False))
     except Misfit as misfit:
         reading.problem("", 0, misfit.what, misfit.mend)
         return None

@@ -9,6 +9,8 @@ from sidecar.settings.source import Source
 
 NOUNS = {"issuers": "an issuer", "providers": "a provider", "egress.routes": "a route"}
 """What can be referred to by name: the path of the table that holds it, and what one of it is called."""
+SILENT = frozenset({"issuers", "providers"})
+"""Below these no value is shown: it may be a secret that slipped into another key's place."""
 
 
 class Reading:
@@ -104,7 +106,7 @@ class At(NamedTuple):
     path: str
     line: int
     shown: bool = True
-    """Whether the value may be shown: not if it came from a variable or another file."""
+    """Whether the value may be shown: not if it came from a variable or another file, or is where secrets are given."""
 
     @property
     def name(self) -> str:
@@ -114,17 +116,17 @@ class At(NamedTuple):
     def key(self, name: str, entry: Entry) -> "At":
         path = f"{self.path}.{name}" if self.path else name
         self.reading.given[path] = entry.line
-        return At(self.reading, path, entry.line)
+        return At(self.reading, path, entry.line, path.partition(".")[0] not in SILENT)
 
     def item(self, index: int, node: Node) -> "At":
         path = f"{self.path}[{index}]"
         self.reading.given[path] = node.line
-        return At(self.reading, path, node.line)
+        return At(self.reading, path, node.line, self.shown)
 
     def below(self, key: str) -> "At":
         """Where *key* is, or would be."""
         path = f"{self.path}.{key}" if self.path else key
-        return At(self.reading, path, self.reading.given.get(path, self.line))
+        return At(self.reading, path, self.reading.given.get(path, self.line), self.shown)
 
     def misfit(self, misfit: Misfit) -> None:
         at = self.below(misfit.key) if misfit.key else self

@@ -46,7 +46,7 @@ class List(Shape):
 
     def read(self, node: Node, at: At) -> tuple[Any, ...]:
         if not isinstance(node, Items):
-            raise unfit(self, node)
+            raise unfit(self, node, shown=at.shown)
         if len(node.nodes) < self.least:
             raise Misfit("is an empty list", "Name at least one, or remove the key.")
         values = (attempt(self.of, one, at.item(index, one)) for index, one in enumerate(node.nodes))
@@ -91,7 +91,7 @@ class Named(Shape):
 
     def read(self, node: Node, at: At) -> Mapping[str, Any]:
         if not isinstance(node, Table):
-            raise unfit(self, node)
+            raise unfit(self, node, shown=at.shown)
         if len(node.entries) < self.least:
             raise Misfit("is an empty table", "Name at least one, or remove the key.")
         values: dict[str, Any] = {}
@@ -129,7 +129,7 @@ class Section(Shape):
 
     def read(self, node: Node, at: At) -> Any:
         if not isinstance(node, Table):
-            raise unfit(self, node)
+            raise unfit(self, node, shown=at.shown)
         unknown(node, at, self.keys)
         values = {name: self._value(name, key, node, at) for name, key in self.keys.items()}
         if self.named:
@@ -194,7 +194,7 @@ class Typed(Shape):
 
     def read(self, node: Node, at: At) -> Any:
         if not isinstance(node, Table):
-            raise unfit(self, node)
+            raise unfit(self, node, shown=at.shown)
         entry = node.entries.get("type")
         if entry is None:
             raise Misfit("is missing", f"Say which it is: {', '.join(self.types)}.", "type")

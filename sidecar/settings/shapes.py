@@ -63,15 +63,16 @@ class Text(Shape):
 
     def read(self, node: Node, at: At) -> Any:
         if isinstance(node, Table) and elsewhere(node):
-            return self._whole(fetched(node, at), at._replace(shown=False))
+            return self._whole(fetched(node, at), at._replace(shown=False), strange=True)
         if not isinstance(node, Scalar) or node.kind != "string":
-            raise unfit(self, node, shown=not self.secret)
+            raise unfit(self, node, shown=at.shown and not self.secret)
         if self.secret:
             at.reading.note(f"{at.path} stands in the file itself; {{env: NAME}} or {{file: PATH}} would keep it out")
-        return self._whole(node.text, at._replace(shown=not self.secret))
+        return self._whole(node.text, at._replace(shown=at.shown and not self.secret))
 
-    def _whole(self, text: str, at: At) -> Any:
-        """Raise ``Misfit``, with the text only where it may be shown: one from elsewhere may be a secret by mistake."""
+    def _whole(self, text: str, at: At, *, strange: bool = False) -> Any:
+        """Raise ``Misfit``, with the text only where it may be shown. Of a *strange* one, from elsewhere, not even the
+        remedy tells anything: it may be a secret by mistake."""
         try:
             value = self.named(text)
             return value if self.finish is None else self.finish(value, at)
@@ -81,7 +82,8 @@ class Text(Shape):
             if self.secret or not text:
                 raise
             if not at.shown:
-                raise Misfit(wrong.what, f"It has to be {self.words}.") from None
+                tells = strange or text.casefold() in wrong.mend.casefold()
+                raise Misfit(wrong.what, f"It has to be {self.words}." if tells else wrong.mend) from None
             raise Misfit(f"{quoted(text)} {wrong.what}", wrong.mend) from None
 
     def named(self, text: str) -> Any:
@@ -131,7 +133,7 @@ class Flag(Shape):
 
     def read(self, node: Node, at: At) -> bool:
         if not isinstance(node, Scalar) or node.kind != "boolean":
-            raise unfit(self, node)
+            raise unfit(self, node, shown=at.shown)
         return true(node)
 
     def schema(self) -> dict[str, Any]:
@@ -151,9 +153,9 @@ class Count(Shape):
 
     def read(self, node: Node, at: At) -> int:
         if not isinstance(node, Scalar) or node.kind != "integer":
-            raise unfit(self, node)
+            raise unfit(self, node, shown=at.shown)
         if not re.fullmatch("0|[1-9][0-9]{0,17}", node.text) or not self.least <= int(node.text) <= self.most:
-            raise Misfit(f"{quoted(node.text)} is not {self.words}", f"Write it like  {self.example}")
+            raise unlike(self, node, shown=at.shown)
         return int(node.text)
 
     def schema(self) -> dict[str, Any]:
@@ -169,9 +171,9 @@ class Fraction(Shape):
 
     def read(self, node: Node, at: At) -> float:
         if not isinstance(node, Scalar) or not self.takes(node):
-            raise unfit(self, node)
+            raise unfit(self, node, shown=at.shown)
         if not re.fullmatch(r"[01]|1\.0*|0?\.[0-9]{1,12}", node.text):
-            raise Misfit(f"{quoted(node.text)} is not {self.words}", f"Write it like  {self.example}")
+            raise unlike(self, node, shown=at.shown)
         return float(node.text)
 
     def schema(self) -> dict[str, Any]:
@@ -213,7 +215,7 @@ class Either(Shape):
         for shape in self.shapes:
             if shape.takes(node):
                 return shape.read(node, at)
-        raise unfit(self, node)
+        raise unfit(self, node, shown=at.shown)
 
     def plain(self, value: Any) -> Any:
         return self.shapes[0].plain(value)
@@ -236,8 +238,15 @@ def unfit(shape: Shape, node: Node, *, shown: bool = True) -> Misfit:
         return Misfit("is empty", f"Give it a value ({shape.words}), or remove the key.")
     text = quoted(node.text) if shown else "what is given"
     if node.kind in ("string", "merge"):
-        return Misfit(f"{text} is not {shape.words}", _like(shape))
-    return Misfit(f"{text} is to YAML {article(node.kind)}, not {shape.words}", _as_text(shape, node))
+        return unlike(shape, node, shown=shown)
+    mend = _as_text(shape, node)
+    mend = mend if shown or node.text not in mend else _like(shape)
+    return Misfit(f"{text} is to YAML {article(node.kind)}, not {shape.words}", mend)
+
+
+def unlike(shape: Shape, node: Scalar, *, shown: bool) -> Misfit:
+    """What is wrong with a scalar's value."""
+    return Misfit(f"{quoted(node.text)} is not {shape.words}" if shown else f"is not {shape.words}", _like(shape))
 
 
 def _as_text(shape: Shape, node: Scalar) -> str:

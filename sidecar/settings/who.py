@@ -80,7 +80,7 @@ class WhoShape(Shape):
         if isinstance(node, Table):
             return self._conditions(node, at)
         if not isinstance(node, Scalar) or node.text not in ("any", "agent"):
-            raise unfit(self, node)
+            raise unfit(self, node, shown=at.shown)
         if self._negated:
             raise Misfit(f"{node.text} is not a condition", "Write a condition, such as  not: {groups: [guests]}")
         if node.text == "agent" and not self._agent:

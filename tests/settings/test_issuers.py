@@ -62,7 +62,7 @@ def test_every_key_of_every_type_is_explained() -> None:
         (
             "{type: otka}",
             "x.type",
-            '"otka" is not one of cognito, okta, auth0, entra, oidc, sidecar',
+            "is not one of cognito, okta, auth0, entra, oidc, sidecar",
             'Did you mean "okta"?',
         ),
         ("[]", "x", "is a list, not a table with a type and its keys", "Write it like  {type: cognito}"),
@@ -74,18 +74,23 @@ def test_every_key_of_every_type_is_explained() -> None:
         (
             f"{{{OKTA}, algorithms: [HS256]}}",
             "x.algorithms[0]",
-            '"HS256" is not one of ES256, ES384, ES512, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512',
+            "is not one of ES256, ES384, ES512, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512",
             'Did you mean "RS256"?',
         ),
         (f"{{{OKTA}, algorithms: []}}", "x.algorithms", "is an empty list", None),
         (f"{{{OKTA}, leeway: 2m}}", "x.leeway", "is out of range", "Use 0s to 60s"),
-        (f"{{{OKTA}, leeway: 30}}", "x.leeway", '"30" is to YAML an integer, not a duration, such as 30s', None),
-        (f"{{{OKTA}, kind: human}}", "x.kind", '"human" is not one of user, service, workflow', None),
-        (f"{{{OKTA}, token_use: refresh}}", "x.token_use", '"refresh" is not one of access, id, any', None),
+        (
+            f"{{{OKTA}, leeway: 30}}",
+            "x.leeway",
+            "what is given is to YAML an integer, not a duration, such as 30s",
+            None,
+        ),
+        (f"{{{OKTA}, kind: human}}", "x.kind", "is not one of user, service, workflow", None),
+        (f"{{{OKTA}, token_use: refresh}}", "x.token_use", "is not one of access, id, any", None),
         (
             f"{{{OKTA}, jwks_url: 'http://keys.example.com'}}",
             "x.jwks_url",
-            '"http://keys.example.com" is not https',
+            "is not https",
             "Use https.",
         ),
         (f"{{{OKTA}, require: {{plan: []}}}}", "x.require.plan", "is an empty list", None),
@@ -100,13 +105,13 @@ def test_every_key_of_every_type_is_explained() -> None:
         (
             "{type: oidc, issuer: 'http://a.example', audience: a}",
             "x.issuer",
-            '"http://a.example" is not https',
+            "is not https",
             "Use https.",
         ),
         (
             "{type: oidc, issuer: 'http://127.0.0.1:1', audience: a}",
             "x.issuer",
-            '"http://127.0.0.1:1" is not https',
+            "is not https",
             "Use https. On loopback, http will do with  development: true",
         ),
         (
@@ -124,7 +129,7 @@ def test_every_key_of_every_type_is_explained() -> None:
         (
             "{type: sidecar, url: 'https://a.example', issuers: [y]}",
             "x.issuers[0]",
-            '"y" is not an issuer',
+            "is not an issuer",
             "Known: x.",
         ),
         ("{type: sidecar, url: 'https://a.example'}", "x.issuers", "is missing", IDPS["sidecar"].hints["issuers"]),
@@ -138,7 +143,7 @@ def test_every_key_of_every_type_is_explained() -> None:
         (
             "{type: sidecar, url: 'http://a.example', issuers: [x]}",
             "x.url",
-            '"http://a.example" is not https',
+            "is not https",
             "Use https.",
         ),
         (

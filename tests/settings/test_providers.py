@@ -137,7 +137,7 @@ PROVIDER_PROBLEMS = [
     (
         "{type: oauth2, client_id: a, client_auth: private_key_jwt, discovery: 'http://a.example'}",
         ".discovery",
-        '"http://a.example" is not https',
+        "is not https",
         "Use https.",
     ),
     (
@@ -149,7 +149,7 @@ PROVIDER_PROBLEMS = [
     (
         "{type: oauth2, client_id: a, discovery: 'https://a.example', client_auth: jwt}",
         ".client_auth",
-        '"jwt" is not one of basic, post, private_key_jwt',
+        "is not one of basic, post, private_key_jwt",
         None,
     ),
     (
@@ -276,7 +276,7 @@ PROVIDER_PROBLEMS = [
     (
         f"{{type: api_key, key: {S}, header: Host}}",
         ".header",
-        "\"Host\" is a header of HTTP's or the sidecar's own",
+        "is a header of HTTP's or the sidecar's own",
         None,
     ),
     (
@@ -298,8 +298,8 @@ PROVIDER_PROBLEMS = [
         "belongs to sessions, and ambient keys sign as they are",
         "Remove it, or set  source: assume_role",
     ),
-    ("{type: aws, source: web}", ".source", '"web" is not one of web_identity, assume_role, ambient', None),
-    ("{type: aws, role_arn: 'arn:aws:s3:::x'}", ".role_arn", '"arn:aws:s3:::x" is not the ARN of a role', None),
+    ("{type: aws, source: web}", ".source", "is not one of web_identity, assume_role, ambient", None),
+    ("{type: aws, role_arn: 'arn:aws:s3:::x'}", ".role_arn", "is not the ARN of a role", None),
     (
         "{type: sandbox}",
         ".type",

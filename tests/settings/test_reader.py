@@ -11,10 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.settings import Problems, Settings, load
+from sidecar.settings.issuers import TYPES
+from sidecar.settings.providers import PROVIDER_TYPES
 from sidecar.settings.sections import Named, Section, Typed
 from sidecar.settings.shapes import Either, Shape
 from sidecar.settings.table import CONFIGURATION
 from tests.settings.conftest import AGENT, Read, Wrong
+
+SECRET = "sk-live-4Vq SECRET"
 
 
 def test_every_problem_is_reported_at_once_in_the_order_of_its_lines(wrong: Wrong) -> None:
@@ -73,7 +77,7 @@ def test_an_empty_file_lacks_what_is_required(wrong: Wrong, text: str) -> None:
     ("text", "line", "what"),
     [
         ("[a]", 0, "is a list, not a table with agent, agentcore"),
-        ("agent", 0, '"agent" is not a table with agent'),
+        ("agent", 0, "is not a table with agent"),
         ("a: [", 2, "is not YAML"),
         ("a: *b", 1, "refers with * to an anchor that isn't there"),
     ],
@@ -82,6 +86,38 @@ def test_a_file_that_is_no_table_is_one_problem(wrong: Wrong, text: str, line: i
     (problem,) = wrong(text, whole=True)
     assert (problem.path, problem.line) == ("", line)
     assert problem.what.startswith(what)
+
+
+def _misplaced() -> Iterator[dict[str, Any]]:
+    """Configurations with a secret in every place below providers and issuers where it doesn't belong."""
+    for parts, types in (("providers", PROVIDER_TYPES), ("issuers", TYPES)):
+        for value in (SECRET, [SECRET], {SECRET: SECRET}, {"key": SECRET}):
+            yield {parts: value} if not isinstance(value, dict) else {parts: {"x": {"type": value}}}
+            yield {parts: {"x": value if not isinstance(value, dict) else [value]}}
+            for kind, section in types.items():
+                for key in section.keys:
+                    yield {parts: {"x": {"type": kind, key: value}}}
+
+
+def test_no_value_below_providers_or_issuers_is_ever_shown(wrong: Wrong) -> None:
+    found = 0
+    for given_ in _misplaced():
+        problems = wrong(yaml.safe_dump(given_))
+        found += len(problems)
+        shown = [problem for problem in problems if SECRET in problem.what + problem.mend]
+        assert not [problem for problem in shown if f"{SECRET}" not in problem.path]
+    assert found > 500
+
+
+@pytest.mark.parametrize(
+    "text", [SECRET, f"API_KEY={SECRET}", f"'{SECRET}'", "17951795", f"-----BEGIN\n{SECRET}\n-----"]
+)
+def test_a_file_that_is_one_text_is_not_shown(wrong: Wrong, text: str) -> None:
+    """Whoever names the wrong file may have named a secret's."""
+    (problem,) = wrong(text, whole=True)
+    assert "not a table" in problem.what
+    assert text.strip("'")[-8:] not in str(problem)
+    assert SECRET not in str(problem)
 
 
 def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path) -> None:
