@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CONFIG = Path("config/sidecar.yaml")
 FAILED, PROBLEMS, INTERRUPTED = 1, 2, 130
 _BOLD, _DIM = "1", "2"
+_PROGRESS_SECONDS = 0.5
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -80,8 +81,21 @@ def parser() -> argparse.ArgumentParser:
         ("reload", _reload, "let the running sidecar read its configuration again"),
     ):
         running = add(name, command, says, json=True)
-        running.add_argument("--socket", type=Path, metavar="PATH", help="default: control.sock in state.dir")
+        _reached(running)
+    grants = _reached(add("grants", _grants, "list what users granted, or revoke some of it", json=True))
+    grants.add_argument("what", choices=("list", "revoke"))
+    grants.add_argument("grant", nargs="*", metavar="GRANT", help="the ids of those to revoke, as listed")
+    grants.add_argument("--principal", metavar="ID", help="revoke everything of that principal (p_…)")
+    keys = _reached(add("keys", _keys, "give the vault a new data key, or let another state key open it", json=True))
+    keys.add_argument("what", choices=("rotate",))
+    keys.add_argument("--admit", type=Path, metavar="KEYFILE", help="let the state key in that file open it, too")
     return top
+
+
+def _reached(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """*command* is answered by a running sidecar."""
+    command.add_argument("--socket", type=Path, metavar="PATH", help="default: control.sock in state.dir")
+    return command
 
 
 def _serve(chosen: argparse.Namespace) -> int:
@@ -201,6 +215,87 @@ def _reload(chosen: argparse.Namespace) -> int:
         _print_problems(answer["problems"], sys.stderr)
         print("The configuration that was in force stays in force.", file=sys.stderr)
     return 0 if answer["taken"] else PROBLEMS
+
+
+def _grants(chosen: argparse.Namespace) -> int:
+    import time
+
+    from sidecar.ops import report
+
+    if chosen.what == "list":
+        answer = _well(_asked(chosen, "GET", "/grants"))
+        if answer is not None and not chosen.json:
+            _print_lines(report.grants(answer, time.time()))  # noqa: TID251 - a command's own clock
+    else:
+        answer = _revoked(chosen)
+        if answer is not None and not chosen.json:
+            _print_lines(report.revoked(answer))
+    if answer is not None and chosen.json:
+        _print_json(answer)
+    return FAILED if answer is None else 0
+
+
+def _revoked(chosen: argparse.Namespace) -> dict[str, Any] | None:
+    from urllib.parse import urlencode
+
+    wanted = [("grant", one) for one in chosen.grant] + ([("principal", chosen.principal)] if chosen.principal else [])
+    if not wanted:
+        _say("name the grants to revoke, as  sidecar grants list  shows them, or  --principal ID")
+        return None
+    revoked: list[Any] = []
+    for one in wanted:
+        answer = _well(_asked(chosen, "DELETE", "/grants?" + urlencode([one])))
+        if answer is None:
+            return None
+        if not answer["revoked"]:
+            _say(f"there is no grant of the {one[0]} {one[1]}")
+        revoked += answer["revoked"]
+    return {"revoked": revoked}
+
+
+def _keys(chosen: argparse.Namespace) -> int:
+    from urllib.parse import urlencode
+
+    if chosen.admit is not None:
+        answer = _well(_asked(chosen, "POST", "/keys/admission?" + urlencode({"file": chosen.admit.absolute()})))
+        if answer is None:
+            return FAILED
+        if chosen.json:
+            _print_json(answer)
+        else:
+            print(f"the state key {answer['admitted']} opens the vault, too: set it, restart, then rotate")
+        return 0
+    return _rotated(chosen)
+
+
+def _rotated(chosen: argparse.Namespace) -> int:
+    """Begin, and tell how far it is until it ends; it goes on when this is interrupted."""
+    import time
+
+    from sidecar.ops import report
+
+    answer, said = _well(_asked(chosen, "POST", "/keys/rotation")), ""
+    while answer is not None and not (answer["finished"] or answer["failure"]):
+        if not chosen.json and (line := report.rotation(answer)) != said:
+            print(line, flush=True)
+            said = line
+        time.sleep(_PROGRESS_SECONDS)
+        answer = _asked(chosen, "GET", "/keys/rotation")
+    if answer is None:
+        return FAILED
+    if chosen.json:
+        _print_json(answer)
+    else:
+        print(report.rotation(answer))
+    return 0 if answer["finished"] else FAILED
+
+
+def _well(answer: dict[str, Any] | None) -> dict[str, Any] | None:
+    """*answer*, unless it says a failure, which is printed."""
+    if answer is not None and answer.get("failure"):
+        _say(answer["failure"])
+        return None
+    return answer
 
 
 def _asked(chosen: argparse.Namespace, method: str, target: str) -> dict[str, Any] | None:

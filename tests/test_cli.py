@@ -66,9 +66,9 @@ class TestUsage:
         assert sidecar("--version", cwd=tmp_path).stdout == f"sidecar {project['version']}\n"
 
     def test_an_unknown_command_is_answered_with_those_there_are(self, tmp_path: Path) -> None:
-        done = sidecar("grants", cwd=tmp_path)
+        done = sidecar("grant", cwd=tmp_path)
         assert done.returncode == 2
-        for command in ("serve", "env", "check", "schema", "demo", "status", "reload"):
+        for command in ("serve", "env", "check", "schema", "demo", "status", "reload", "grants", "keys"):
             assert f"'{command}'" in done.stderr
 
     def test_no_command_is_wrong_usage(self, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sidecar.assembly.keeping import Keeping
 from sidecar.egress.address import Own
 from sidecar.egress.ca import Authority
 from sidecar.egress.dial import here
@@ -57,6 +58,8 @@ class Ground:
     """The sidecar's listeners, that no call may come back in by."""
     turn: Turn
     """Of an agent that serves one call at a time."""
+    keeping: Keeping
+    """What users granted."""
     hosts: frozenset[bytes] | None = None
     """By which values of ``Host`` the way out may be called; ``None``: by any."""
     listener: str = ""
@@ -118,6 +121,7 @@ def opened(
         once=Once(clock=time.time),
         own=Own(here),
         turn=Turn(),
+        keeping=Keeping(settings, root, tasks),
     )
 
 

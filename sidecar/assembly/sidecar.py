@@ -15,6 +15,7 @@ from sidecar import __version__
 from sidecar.agent import files
 from sidecar.assembly.ground import Ground, Unstartable, lifetimes, opened
 from sidecar.assembly.house import House, build, changed_issuers
+from sidecar.assembly.keeping import needed
 from sidecar.assembly.outward import Outward, doomed, outward
 from sidecar.egress.ca import Authority, CaUnusable
 from sidecar.events import Attribute, Event, Name
@@ -85,6 +86,8 @@ class Sidecar:
         _raise_descriptor_limit(inbound.limits.connections)
         self._run(self._journal.run())
         self._keep_keys()
+        if needed(settings):
+            await self._open_vault()
         if inbound.tls is not None:
             self._tls = _certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), settings)
         limits = _limits(inbound.limits, "inbound.limits")
@@ -128,6 +131,7 @@ class Sidecar:
         for task in [*self._background, *([self._keeping] if self._keeping else [])]:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        await self._ground.keeping.close()
         await asyncio.to_thread(self._journal.close, _OTLP_SECONDS)
 
     def _run(self, work: Any) -> None:
@@ -137,6 +141,15 @@ class Sidecar:
         if self._keeping is not None:
             self._keeping.cancel()
         self._keeping = self._tasks.create_task(self._house.keyring.run())
+
+    async def _open_vault(self) -> None:
+        """Raise ``Unstartable``; a vault that is away now is opened later."""
+        from sidecar.vault.store import Unusable
+
+        try:
+            await self._ground.keeping.vault().open()
+        except Unusable as error:
+            raise Unstartable(str(error)) from error
 
     # listeners
 
@@ -225,7 +238,9 @@ class Sidecar:
         from sidecar.assembly import report
         from sidecar.ops import control
 
-        return control.application(status=lambda: report.status(self), reload=self.reload)
+        return control.application(
+            status=lambda: report.status(self), reload=self.reload, more=self._ground.keeping.commands()
+        )
 
     # what is said of it
 

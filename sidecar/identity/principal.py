@@ -49,6 +49,10 @@ class Principal:
         return self.issuer in issuers or (self.via is not None and self.via in issuers)
 
     def __post_init__(self) -> None:
-        key = "\0".join((self.issuer_url, self.tenant, self.subject)).encode()
-        digest = base64.b32encode(hashlib.sha256(key).digest()).decode().lower()
-        object.__setattr__(self, "id", "p_" + digest[:32])
+        object.__setattr__(self, "id", opaque("p_", self.issuer_url, self.tenant, self.subject))
+
+
+def opaque(prefix: str, *parts: str) -> str:
+    """*parts* as one opaque string: *prefix* and 160 bits of SHA-256 in lower-case base32."""
+    digest = base64.b32encode(hashlib.sha256("\0".join(parts).encode()).digest()).decode().lower()
+    return prefix + digest[:32]

@@ -24,6 +24,33 @@ def reloaded(document: dict[str, Any]) -> Iterator[str]:
     yield from (f"note: {note}" for note in document["notes"])
 
 
+def grants(document: dict[str, Any], now: float) -> Iterator[str]:
+    """What the vault keeps, at *now* (epoch seconds), each with the id by which it is revoked."""
+    for one in document["grants"]:
+        used = f"used {duration(now - one['used'])} ago by {one['used_by']}" if one["used"] else "not used yet"
+        yield f"{one['id']}  {one['subject']} at {one['issuer']} ({one['principal']})"
+        yield f"    {one['account']} at {one['server']}: {' '.join(one['scopes'])}"
+        state = f"dead: {one['dead']}" if one["dead"] else used
+        yield f"    since {duration(now - one['since'])}, {state}"
+    yield _count(len(document["grants"]), "grant")
+
+
+def revoked(document: dict[str, Any]) -> Iterator[str]:
+    for one in document["revoked"]:
+        where = "its provider has revoked it" if one["revoked"] else "its provider has not been told, or doesn't revoke"
+        yield f"{one['id']}  {one['subject']}, {one['account']} at {one['server']}: forgotten; {where}"
+    yield f"{_count(len(document['revoked']), 'grant')} revoked"
+
+
+def rotation(document: dict[str, Any]) -> str:
+    """How far a rotation of keys is."""
+    begun = "goes on" if document["resumed"] else "begun"
+    told = f"key {document['key'] or '…'} ({begun}): {document['done']} of {document['total']} rows"
+    if document["failure"]:
+        return f"{told}; not finished: {document['failure']}"
+    return f"{told}; finished" if document["finished"] else told
+
+
 def duration(seconds: float) -> str:
     """The two largest units that say something: ``3 h 20 min``."""
     rest, words = int(seconds), []

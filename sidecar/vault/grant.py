@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sidecar.identity.principal import Principal
+from sidecar.identity.principal import Principal, opaque
 from sidecar.secret import Secret
 
 
@@ -17,6 +17,11 @@ class Owner:
     @classmethod
     def of_principal(cls, principal: Principal) -> "Owner":
         return cls(principal.issuer_url, principal.tenant, principal.subject)
+
+    @property
+    def id(self) -> str:
+        """As ``Principal.id``."""
+        return opaque("p_", self.issuer_url, self.tenant, self.subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,12 @@ class Place:
     at: At
     scopes: frozenset[str]
     """As granted, in the provider's form."""
+
+    @property
+    def id(self) -> str:
+        """For operators: names the grant that is here."""
+        owner, at = self.owner, self.at
+        return opaque("g_", owner.id, at.server, at.client_id, at.namespace, *sorted(self.scopes))
 
 
 @dataclass(frozen=True, slots=True)

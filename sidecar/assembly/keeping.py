@@ -1,0 +1,89 @@
+"""The vault, made when it is first needed, and what the commands ask of it."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sidecar.keyring.root import KeyUnusable, Root, given
+from sidecar.oauth.provider import CATALOGUE, Provider
+from sidecar.secret import Secret
+from sidecar.settings import Settings
+
+if TYPE_CHECKING:
+    from sidecar.vault.grant import Grant
+    from sidecar.vault.rotation import Rotation
+    from sidecar.vault.vault import Vault
+
+FOLDER = "refreshes"
+"""In ``state.dir``: refreshes that are under way."""
+
+
+def needed(settings: Settings) -> bool:
+    """Whether users grant anything here."""
+    return any(_granted(provider) for provider in settings.providers.values())
+
+
+def _granted(provider: Provider) -> bool:
+    by_code = provider.type == "oauth2" and provider.grant == "authorization_code"
+    return provider.acts_as == "principal" and (by_code or provider.type == "sandbox" or provider.type in CATALOGUE)
+
+
+class Keeping:
+    def __init__(self, settings: Settings, root: Root, tasks: asyncio.TaskGroup) -> None:
+        self._url, self._state, self._root, self._tasks = settings.vault.url, settings.state.dir, root, tasks
+        self._vault: Vault | None = None
+        self._rotation: Rotation | None = None
+
+    def vault(self) -> "Vault":
+        """Nothing is opened before it is used."""
+        if self._vault is None:
+            from sidecar.vault.keys import Wrapper
+            from sidecar.vault.stores import store
+            from sidecar.vault.vault import Vault
+
+            self._vault = Vault(
+                store(self._url, self._state),
+                Wrapper(self._root.derive),
+                self._state / FOLDER,
+                clock=time.time,
+                tasks=self._tasks,
+            )
+        return self._vault
+
+    def rotation(self) -> "Rotation":
+        if self._rotation is None:
+            from sidecar.vault.rotation import Rotation
+
+            self._rotation = Rotation(self.vault().rows, clock=time.time, tasks=self._tasks)
+        return self._rotation
+
+    def commands(self) -> Any:
+        """Routes for the control socket."""
+        from sidecar.ops.vault import Kept, routes
+
+        return routes(Kept(self.vault(), self.rotation(), self._disconnect, self._admit))
+
+    async def close(self) -> None:
+        if self._rotation is not None:
+            await self._rotation.close()
+        if self._vault is not None:
+            await self._vault.close()
+
+    async def _disconnect(self, grant: "Grant") -> bool:
+        await self.vault().remove(grant)
+        return False
+
+    async def _admit(self, path: Path) -> str:
+        from sidecar.vault.keys import Wrapper
+        from sidecar.vault.rotation import wrap
+        from sidecar.vault.store import Unusable
+
+        try:
+            root = given(Secret((await asyncio.to_thread(path.read_text)).strip()))
+        except (OSError, ValueError, KeyUnusable) as error:
+            why = str(error) if isinstance(error, KeyUnusable) else "it can't be read by the sidecar, or is no text"
+            raise Unusable(f"{path} holds no state key: {why}") from None
+        wrapper = Wrapper(root.derive)
+        await wrap(self.vault().rows, wrapper)
+        return wrapper.id
