@@ -7,9 +7,9 @@ very one that won't do any more.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from sidecar.errors import (
     ConsentRequired,
@@ -20,14 +20,15 @@ from sidecar.errors import (
     VaultUnavailable,
 )
 from sidecar.identity.principal import Kind, Principal
+from sidecar.oauth import choice
 from sidecar.oauth.catalog.entry import Entry
-from sidecar.oauth.catalog.scopes import apart, missing, named
+from sidecar.oauth.catalog.scopes import named
 from sidecar.oauth.credential import Ask, Credential
 from sidecar.oauth.kept import Held, Kept, held
 from sidecar.oauth.provider import Provider
 from sidecar.oauth.renewal import Renewal
 from sidecar.oauth.surroundings import Surroundings
-from sidecar.vault.grant import At, Grant, Owner
+from sidecar.vault.grant import At, Grant, Owner, Place
 from sidecar.vault.refresh import Removed
 from sidecar.vault.vault import Vault
 
@@ -37,13 +38,14 @@ MOST_KEPT = 4096
 """Tokens of one provider in memory."""
 ASSUMED_SECONDS = 900.0
 """How long a token that can be renewed is used at most where the provider doesn't say how long it lives."""
-SPARE_SECONDS = 5.0
-"""A token of the vault's that ends sooner is renewed first."""
+SHARED_SECONDS = 0.9
+"""How long it is believed that other sidecars, who share the vault, have taken nothing away."""
 USED_SECONDS = 60.0
 """How often it is noted that a grant is used."""
 _TRIES = 8
 
 _Key = tuple[Owner, frozenset[str]]
+_Alive = frozenset[tuple[Place, float]]
 
 
 class Consents(Protocol):
@@ -89,22 +91,23 @@ class Broker:
         *,
         vault: Vault,
         namespace: str,
+        shared: bool,
         consents: Consents | None,
         dead: Callable[[Provider, Ask, frozenset[str], str], None],
     ) -> None:
-        """*namespace* is ``vault.namespace``; *consents*: ``None`` where users can't be asked. *dead* is told of a
-        grant that the provider honours no more, and why, before anybody else is; it may raise a ``Refusal``."""
+        """*namespace* is ``vault.namespace``; *shared*: other sidecars have the same vault. *consents*: ``None`` where
+        users can't be asked. *dead* is told of a grant that the provider honours no more, and why, before anybody else
+        is; it may raise a ``Refusal``."""
         self._provider, self._surroundings = provider, surroundings
         self._vault, self._namespace, self._consents, self._dead = vault, namespace, consents, dead
         self._renewal = Renewal(provider, surroundings)
         self._clock = surroundings.clock
-        self._tokens: Kept[_Key, _Vended | _Missing] = Kept(
-            provider.name,
-            clock=surroundings.clock,
-            tasks=surroundings.tasks,
-            seconds=surroundings.seconds,
-            most=MOST_KEPT,
-        )
+        self._alive: Kept[Owner, _Alive] | None = self._kept() if shared else None
+        self._tokens: Kept[_Key, _Vended | _Missing] = self._kept()
+
+    def _kept(self) -> Kept[Any, Any]:
+        world = self._surroundings
+        return Kept(self._provider.name, clock=world.clock, tasks=world.tasks, seconds=world.seconds, most=MOST_KEPT)
 
     def ready(self, ask: Ask) -> Credential | None:
         """What is held. Raise ``NotPermitted``."""
@@ -113,12 +116,20 @@ class Broker:
             return None
         key = Owner.of_principal(principal), ask.scopes
         found = self._tokens.ready(key, lambda: self._get(ask, key))
-        return self._used(found) if isinstance(found, _Vended) else None
+        if not isinstance(found, _Vended):
+            return None
+        if self._alive is not None:
+            alive = self._alive.ready(key[0], lambda: self._look(key[0]))
+            if alive is None or _identity(found.grant) not in alive:
+                return None
+        return self._used(found)
 
     async def credential(self, ask: Ask) -> Credential:
         """Raise ``ConsentRequired`` where the user has to be asked first, or another ``Refusal``."""
         principal = self._user(ask)
         key = Owner.of_principal(principal), ask.scopes
+        if self._alive is not None:
+            await self._drop_gone(key)
         found = await self._tokens.obtain(key, lambda: self._get(ask, key), force=ask.force)
         if isinstance(found, _Vended):
             return self._used(found)
@@ -136,6 +147,26 @@ class Broker:
 
     def close(self) -> None:
         self._tokens.close()
+        if self._alive is not None:
+            self._alive.close()
+
+    # what another sidecar took away
+
+    async def _drop_gone(self, key: _Key) -> None:
+        """Forget what is held, unless the vault still has its grant. While the vault is away it is used to its end."""
+        last = self._last(key)
+        if last is None or self._alive is None:
+            return
+        try:
+            alive = await self._alive.obtain(key[0], lambda: self._look(key[0]))
+        except VaultUnavailable:
+            return
+        if _identity(last.grant) not in alive:
+            self._tokens.drop(lambda each: each == key)
+
+    async def _look(self, owner: Owner) -> "Held[_Alive]":
+        found = frozenset(_identity(grant) for grant in await self._vault.of(owner) if grant.alive)
+        return Held(found, float("inf"), self._clock() + SHARED_SECONDS)
 
     def _user(self, ask: Ask) -> Principal:
         """Raise ``NotPermitted``."""
@@ -168,16 +199,16 @@ class Broker:
     async def _found(self, ask: Ask, key: _Key, entry: Entry, wanted: frozenset[str]) -> "Held[_Vended | _Missing]":
         at = At(entry.server, self._provider.client_id or "", self._namespace)
         grants = await self._vault.find(key[0], at)
-        enough = [grant for grant in grants if not entry.scoped or not missing(entry, wanted, grant.place.scopes)]
+        enough = choice.enough(entry, grants, wanted)
         last, now = self._last(key), self._clock()
-        before = None if last is None or (last.grant.refresh_token is None and not ask.force) else last.credential
-        alive = [grant for grant in enough if grant.alive and not _over(grant, before, now)]
-        if not alive:
-            return self._missing(wanted, _why(enough, grants))
-        grant = alive[0]
-        part = _part(entry, wanted, grant)
-        if part is not None or not _good(grant, before, now):
-            grant = await self._renewed(ask, entry, grant, part or frozenset())
+        renews = last is not None and (last.grant.refresh_token is not None or ask.force)
+        before = last.credential.token if last is not None and renews else None
+        grant = choice.chosen(enough, before, now)
+        if grant is None:
+            return self._missing(wanted, choice.why(enough, grants))
+        part = choice.part(entry, wanted, grant)
+        if part or not choice.good(grant, before, now):
+            grant = await self._renewed(ask, entry, grant, part)
         if not grant.alive:
             return self._missing(wanted, grant.dead)
         return self._vended(grant, part)
@@ -206,7 +237,7 @@ class Broker:
             self._surroundings.refreshed(provider, ask, part or grant.place.scopes)
         return grant
 
-    def _vended(self, grant: Grant, part: frozenset[str] | None) -> "Held[_Vended | _Missing]":
+    def _vended(self, grant: Grant, part: frozenset[str]) -> "Held[_Vended | _Missing]":
         token, now = grant.access_token, self._clock()
         if token is None:
             raise ValueError("a grant that is alive has a token")
@@ -215,7 +246,7 @@ class Broker:
             lines=f"Authorization: Bearer {token.reveal()}\r\n".encode(),
             token_type=grant.token_type,
             expires=grant.expires,
-            scopes=grant.place.scopes if part is None else part,
+            scopes=part or grant.place.scopes,
         )
         life = max(grant.expires - now, 0.0) if grant.expires is not None else None
         if life is None and grant.refresh_token is not None:
@@ -229,7 +260,7 @@ class Broker:
     def _still(self, key: _Key, ask: Ask) -> "Held[_Vended | _Missing] | None":
         """What was held, as long as it is good: it isn't given up before its end because the next one isn't had."""
         last, now = self._last(key), self._clock()
-        if last is None or ask.force or last.grant.expires is None or last.grant.expires - now <= SPARE_SECONDS:
+        if last is None or ask.force or last.grant.expires is None or last.grant.expires - now <= choice.SPARE_SECONDS:
             return None
         return held(last, now, last.grant.expires - now)
 
@@ -252,36 +283,6 @@ class Broker:
             log.debug("that a grant is used could not be noted: the vault is away")
 
 
-def _good(grant: Grant, before: Credential | None, now: float) -> bool:
-    """Whether its token will do: not if it is the one that was held *before* and doesn't any more."""
-    token = grant.access_token
-    if token is None or (before is not None and before.token == token):
-        return False
-    return grant.expires is None or grant.expires - now > SPARE_SECONDS
-
-
-def _over(grant: Grant, before: Credential | None, now: float) -> bool:
-    """Whether it has no good token, and nothing to get one with."""
-    return grant.refresh_token is None and not _good(grant, before, now)
-
-
-def _part(entry: Entry, wanted: frozenset[str], grant: Grant) -> frozenset[str] | None:
-    """Where a token is for one resource alone and the grant is for several: those scopes of *grant* that the token has
-    to have. ``None``: any token of the grant will do. Raise ``NotPermitted`` where no token could have all."""
-    parts = apart(entry, grant.place.scopes)
-    if len(parts) <= 1:
-        return None
-    asked = apart(entry, wanted)
-    if len(asked) > 1:
-        mend = "Ask for the scopes of one resource at a time: the provider has no token that is good for several."
-        raise NotPermitted("scopes of several resources at once", mend=mend)
-    fitting = [part for part in parts if not missing(entry, asked[0], part)]
-    return fitting[0] if fitting else asked[0]
-
-
-def _why(enough: Sequence[Grant], grants: Sequence[Grant]) -> str:
-    if enough:
-        return enough[0].dead or "its token is over, and there is nothing to renew it with"
-    if grants:
-        return "the user has granted less than that"
-    return "the user has granted nothing yet"
+def _identity(grant: Grant) -> tuple[Place, float]:
+    """What stays of it however often it is renewed; another one at its place has another."""
+    return grant.place, grant.since

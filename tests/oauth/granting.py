@@ -140,13 +140,20 @@ def asking(*scopes: str, who: Principal | None = ALICE, **more: Any) -> Ask:
 
 
 def broker_of(
-    provider: Provider, vault: Vault, surroundings: Surroundings, consents: Asked | None, dead: list[Any]
+    provider: Provider,
+    vault: Vault,
+    surroundings: Surroundings,
+    consents: Asked | None,
+    dead: list[Any],
+    *,
+    shared: bool = False,
 ) -> Broker:
     return Broker(
         provider,
         surroundings,
         vault=vault,
         namespace="",
+        shared=shared,
         consents=consents,
         dead=lambda provider, _ask, scopes, why: dead.append((provider.name, scopes, why)),
     )

@@ -1,6 +1,8 @@
 """What users granted, brokered: which grant, how often it is renewed, what ends it, and when the user is asked."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +25,13 @@ from sidecar.oauth.broker import ASSUMED_SECONDS
 from sidecar.oauth.provider import Provider
 from sidecar.secret import Secret
 from sidecar.vault.grant import At
-from sidecar.vault.memory import MemoryStore
+from sidecar.vault.postgres import PostgresStore
 from sidecar.vault.sqlite import SqliteStore
 from sidecar.wire.http import Late, Request, Response, Unreachable
+from tests.database import Database
 from tests.oauth.granting import ALICE, AS, BOB, MAIL, READ, Family, asking, broker_of, custom, said, stage
+from tests.vault.faulty import FaultyStore
+from tests.vault.vaults import opened
 
 
 async def until(stage: Any, *, used: bool) -> Any:
@@ -254,6 +259,62 @@ async def test_several_sidecars_in_one_vault_are_one_refresh(tmp_path: Path) -> 
             broker.close()
 
 
+@pytest.fixture(scope="module")
+def database() -> Iterator[Database]:
+    database = Database()
+    yield database
+    database.close()
+
+
+async def test_a_fleet_on_one_database_renews_once_a_round(tmp_path: Path, database: Database) -> None:
+    family, url = Family(seconds=0.02), Secret(database.url("fleet"))
+    async with stage(tmp_path, family=family, store=PostgresStore(url)) as one, asyncio.TaskGroup() as tasks:
+        await one.grant(READ, expires=0.0)
+        world = one.surround.surroundings(tasks)
+        async with AsyncExitStack() as stack:
+            fleet = []
+            for number in range(8):  # each with a vault of its own, as eight processes have
+                vault = await stack.enter_async_context(opened(PostgresStore(url), tmp_path / str(number)))
+                fleet.append(broker_of(one.provider, vault, world, one.consents, one.dead, shared=True))
+            for number in range(1, 6):
+                asks = [broker.credential(asking(READ)) for broker in fleet for _ in range(50)]
+                tokens = {credential.token.reveal() for credential in await asyncio.gather(*asks)}
+                assert (tokens, len(family.calls)) == ({f"a-one-{number}"}, number)
+                one.surround.now += 3600
+            assert not family.dead
+            for broker in fleet:
+                broker.close()
+
+
+@pytest.mark.parametrize("how", ["removed", "dead", "given anew"])
+async def test_what_another_sidecar_took_away_is_not_used_a_second_later(tmp_path: Path, how: str) -> None:
+    store = FaultyStore()
+    async with stage(tmp_path, store=store) as one, asyncio.TaskGroup() as tasks:
+        grant = await one.grant(READ)
+        here = broker_of(one.provider, one.vault, one.surround.surroundings(tasks), one.consents, one.dead, shared=True)
+        assert (await here.credential(asking(READ))).token.reveal() == "a-one-0"
+        one.surround.now += 600
+        assert here.ready(asking(READ)) is None  # it isn't believed for ever: the vault is looked into
+        assert (await here.credential(asking(READ))).token.reveal() == "a-one-0"
+        assert here.ready(asking(READ)) is not None
+        store.away = True
+        one.surround.now += 1
+        assert (await here.credential(asking(READ))).token.reveal() == "a-one-0"  # as long as nobody can say more
+        store.away = False
+        one.surround.now += 2
+        if how == "removed":
+            await one.vault.remove(grant)
+        elif how == "dead":
+            await one.vault.latch(grant, "invalid_grant")
+        else:
+            await one.grant(READ, name="two")
+            assert (await here.credential(asking(READ))).token.reveal() == "a-two-0"
+        if how != "given anew":
+            with pytest.raises(ConsentRequired):
+                await here.credential(asking(READ))
+        here.close()
+
+
 # what ends a grant, and what doesn't
 
 
@@ -366,17 +427,7 @@ async def test_a_provider_that_wants_to_see_the_user_has_them_asked_and_the_gran
 
 
 async def test_a_vault_that_is_away_is_told_and_back_at_once(tmp_path: Path) -> None:
-    class Away(MemoryStore):
-        away = False
-
-        async def of(self, owner: bytes) -> Any:
-            from sidecar.vault.store import Unavailable
-
-            if self.away:
-                raise Unavailable("down")
-            return await super().of(owner)
-
-    store = Away()
+    store = FaultyStore()
     async with stage(tmp_path, store=store) as one:
         await one.grant(READ)
         await one.token(READ)
