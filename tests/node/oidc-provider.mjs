@@ -2,7 +2,7 @@
 //
 //   node oidc-provider.mjs '{"shapes": ["plain", "okta"], "tls": {"host": "127.0.0.1", "port": 0, "cert": FILE, "key": FILE}, "ttl": 600}'
 //
-// "clients" may hold more of the plain issuer's: id -> {"alg", "grants", "auth", "secret", "jwks"}; "actors" is the JWKS of
+// "clients" may hold more of the plain issuer's: id -> {"alg", "grants", "auth", "secret", "jwks", "redirects"}; "actors" is the JWKS of
 // the agents that may act for others: with it the plain issuer exchanges tokens (exchange.mjs). With "rotates" every refresh
 // gives a new refresh token; one that comes back ends its grant. It prints one line {"ready": {"plain": "http://127.0.0.1:PORT", "tls": PORT}} and serves until SIGTERM. Beside what the provider serves:
 //   POST /__rotate?shape=plain        new keys sign from now on, the old ones stay published
@@ -37,11 +37,11 @@ function keysFor(algorithms, jwkAlg) {
   }));
 }
 
-function client(id, { alg, grants, auth = 'client_secret_post', secret = SECRET, jwks }) {
+function client(id, { alg, grants, auth = 'client_secret_post', secret = SECRET, jwks, redirects = ['https://app.example/callback'] }) {
   const web = grants.includes('authorization_code');
   return {
     client_id: id, token_endpoint_auth_method: auth, grant_types: grants, ...(jwks ? { jwks } : { client_secret: secret }),
-    response_types: web ? ['code'] : [], redirect_uris: web ? ['https://app.example/callback'] : [], id_token_signed_response_alg: alg,
+    response_types: web ? ['code'] : [], redirect_uris: web ? redirects : [], id_token_signed_response_alg: alg,
   };
 }
 
