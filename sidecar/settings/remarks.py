@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sidecar.settings import addresses, sockets
+from sidecar.settings import addresses, known, sockets
 from sidecar.settings.settings import Settings
 
 
@@ -21,6 +21,7 @@ def remarks(settings: Settings) -> Iterator[str]:
     if public is not None and public.startswith("http:") and not addresses.loopback(addresses.taken(public).host):
         yield "inbound.public_url is plain http: whoever is on the way reads the tokens"
     yield from _unopened(settings)
+    yield from known.remarks(settings)
 
 
 def _unopened(settings: Settings) -> Iterator[str]:

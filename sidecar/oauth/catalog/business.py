@@ -44,7 +44,7 @@ def _atlassian(_provider: Provider) -> Entry:
                 "search:confluence": "search in Confluence",
             }
         ),
-        hosts=("api.atlassian.com",),
+        domains=("atlassian.com", "atlassian.net"),
     )
 
 
@@ -75,7 +75,7 @@ def _hubspot(_provider: Provider) -> Entry:
                 "sales-email-read": "read the mail with contacts",
             }
         ),
-        hosts=("api.hubapi.com",),
+        domains=("hubapi.com", "hubspot.com"),
     )
 
 
@@ -96,7 +96,7 @@ def _notion(_provider: Provider) -> Entry:
         reads=answers.notion,
         whose=Whose("answer", "workspace_id owner.user.id|bot_id", "owner.user.person.email|workspace_name"),
         renewal=Renewal(rotates=True, dies="Notion ends grants when the user removes the connection."),
-        hosts=("api.notion.com",),
+        domains=("notion.com",),
     )
 
 
@@ -130,6 +130,7 @@ def _salesforce(provider: Provider) -> Entry:
             }
         ),
         implies=MappingProxyType({"full": frozenset({"api", "chatter_api", "id", "web", "wave_api"})}),
+        domains=("salesforce.com", "force.com", *filter(None, [provider.domain])),
         base="instance_url",
     )
 

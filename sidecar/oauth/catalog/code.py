@@ -83,7 +83,7 @@ def _github(provider: Provider) -> Entry:
         ),
         scopes=_GITHUB,
         implies=_GITHUB_IMPLIES,
-        hosts=("api.github.com", "github.com", "raw.githubusercontent.com", "uploads.github.com")
+        domains=("github.com", "githubusercontent.com", "githubcopilot.com")
         if provider.domain is None
         else (provider.domain,),
     )
@@ -121,7 +121,7 @@ def _gitlab(provider: Provider) -> Entry:
             write_repository="read_repository",
             write_registry="read_registry",
         ),
-        hosts=(provider.domain or "gitlab.com",),
+        domains=(provider.domain or "gitlab.com",),
     )
 
 
@@ -155,7 +155,7 @@ def _linear(provider: Provider) -> Entry:
             }
         ),
         implies=_includes(write="read issues:create comments:create", admin="write timeSchedule:write"),
-        hosts=("api.linear.app",),
+        domains=("linear.app",),
     )
 
 
@@ -186,7 +186,7 @@ def _figma(_provider: Provider) -> Entry:
                 "webhooks:write": "be told when your files change",
             }
         ),
-        hosts=("api.figma.com",),
+        domains=("figma.com",),
     )
 
 

@@ -141,8 +141,8 @@ class Entry:
     """By their short names."""
     implies: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
     """Which scopes a scope includes; where both are asked for, some providers grant the wider alone."""
-    hosts: tuple[str, ...] = ()
-    """Where its API is."""
+    domains: tuple[str, ...] = ()
+    """Where its APIs are: these hosts, and those below them. Empty: anywhere."""
     base: str = ""
     """The member of the answer that says where this account's API is; empty: it is the same for all."""
 

@@ -36,7 +36,7 @@ def _box(_provider: Provider) -> Entry:
             }
         ),
         implies=MappingProxyType({"root_readwrite": frozenset({"root_readonly"})}),
-        hosts=("api.box.com", "upload.box.com", "dl.boxcloud.com"),
+        domains=("box.com", "boxcloud.com"),
     )
 
 
@@ -73,7 +73,7 @@ def _dropbox(_provider: Provider) -> Entry:
                 "contacts.read": "see your contacts",
             }
         ),
-        hosts=("api.dropboxapi.com", "content.dropboxapi.com"),
+        domains=("dropboxapi.com", "dropbox.com"),
     )
 
 
@@ -104,7 +104,7 @@ def _spotify(_provider: Provider) -> Entry:
                 "user-follow-modify": "follow people for you",
             }
         ),
-        hosts=("api.spotify.com",),
+        domains=("spotify.com",),
     )
 
 

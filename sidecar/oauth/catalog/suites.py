@@ -78,7 +78,7 @@ def _google(_provider: Provider) -> Entry:
         ),
         names=MappingProxyType({"email": f"{_AUTH}userinfo.email", "profile": f"{_AUTH}userinfo.profile"}),
         scopes=_GOOGLE,
-        hosts=("www.googleapis.com", "gmail.googleapis.com", "sheets.googleapis.com", "docs.googleapis.com"),
+        domains=("googleapis.com", "google.com"),
     )
 
 
@@ -149,7 +149,15 @@ def _microsoft(provider: Provider) -> Entry:
         ),
         resource=_GRAPH,
         scopes=_MICROSOFT,
-        hosts=("graph.microsoft.com",),
+        domains=(
+            "microsoft.com",
+            "azure.com",
+            "windows.net",
+            "office.com",
+            "sharepoint.com",
+            "dynamics.com",
+            "powerbi.com",
+        ),
     )
 
 

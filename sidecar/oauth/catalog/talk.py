@@ -60,7 +60,7 @@ def _slack(provider: Provider) -> Entry:
             "is revoked.",
         ),
         scopes=_SLACK,
-        hosts=("slack.com", "www.slack.com", "files.slack.com"),
+        domains=("slack.com",),
     )
 
 
@@ -92,7 +92,7 @@ def _zoom(_provider: Provider) -> Entry:
                 "cloud_recording:read:list_user_recordings": "see your recordings",
             }
         ),
-        hosts=("api.zoom.us",),
+        domains=("zoom.us",),
     )
 
 
@@ -119,7 +119,7 @@ def _discord(_provider: Provider) -> Entry:
                 "bot": "put its bot into your servers",
             }
         ),
-        hosts=("discord.com",),
+        domains=("discord.com",),
     )
 
 
@@ -159,7 +159,7 @@ def _x(_provider: Provider) -> Entry:
                 "media.write": "put up pictures and videos for you",
             }
         ),
-        hosts=("api.x.com", "api.twitter.com"),
+        domains=("x.com", "twitter.com"),
     )
 
 

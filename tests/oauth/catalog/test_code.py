@@ -27,7 +27,7 @@ def test_a_github_of_ones_own_has_its_api_beside_it() -> None:
     assert one.whose.url == "https://git.acme.example/api/v3/user"
     assert one.revocation is not None
     assert one.revocation.url == "https://git.acme.example/api/v3/applications/{client_id}/grant"
-    assert one.hosts == ("git.acme.example",)
+    assert one.domains == ("git.acme.example",)
 
 
 def test_linear_acts_as_the_user_or_as_the_app() -> None:

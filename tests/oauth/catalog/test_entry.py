@@ -25,7 +25,7 @@ def test_an_entry_can_be_used(type: str) -> None:  # noqa: A002 - the configurat
     assert one.whose is not None
     assert one.renewal.dies.endswith(".")
     assert "{" not in one.renewal.dies
-    assert one.hosts or one.base
+    assert one.domains
 
 
 @pytest.mark.parametrize("type", sorted(MAKERS))
