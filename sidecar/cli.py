@@ -120,12 +120,13 @@ def _check(chosen: argparse.Namespace) -> int:
             _print_json({"problems": [problem.as_json() for problem in problems.problems], "notes": problems.notes})
         else:
             _show(problems.problems, sys.stdout)
+            _print_notes(problems.notes)
         return PROBLEMS
     if chosen.json:
         _print_json({"problems": [], "notes": read.notes, "digest": read.digest})
     else:
         print(f"{chosen.config}: nothing is wrong with it")
-        _print_lines(_styled(f"note: {note}", _DIM, sys.stdout) for note in read.notes)
+        _print_notes(read.notes)
     return 0
 
 
@@ -329,6 +330,10 @@ def _print_problems(problems: Sequence[str], to: TextIO) -> None:
 def _print_lines(lines: Iterable[str]) -> None:
     for line in lines:
         print(line)
+
+
+def _print_notes(notes: Iterable[str]) -> None:
+    _print_lines(_styled(f"note: {note}", _DIM, sys.stdout) for note in notes)
 
 
 def _print_json(document: object) -> None:

@@ -122,6 +122,12 @@ class TestCheck:
         assert strict.returncode == 2
         assert "state.key" in strict.stdout
 
+    def test_notes_are_shown_beside_problems(self, folder: Path) -> None:
+        (folder / "both.yaml").write_text(BAD + "state: {key: {env: STATE_KEY}}\n")
+        done = sidecar("check", "--config", "both.yaml", cwd=folder)
+        assert done.returncode == 2
+        assert re.search(r"\n3 problems\nnote: .*STATE_KEY", done.stdout)
+
     def test_a_file_that_is_not_there_is_a_problem(self, folder: Path) -> None:
         done = sidecar("check", "--config", "nowhere.yaml", cwd=folder)
         assert done.returncode == 2

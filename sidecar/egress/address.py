@@ -138,6 +138,19 @@ def _translated(value: int) -> Iterator[IPv4Address]:
             yield IPv4Address(read & _IPV4)
 
 
+def opens(network: Network) -> str | None:
+    """Why a route that names *network* as private opens no address by it, or ``None`` where it opens one."""
+    passed: list[Network] = []
+    for block, admitted, _ in BLOCKS:
+        if block.version != network.version or not block.overlaps(network):
+            continue
+        both = block if block.prefixlen > network.prefixlen else network
+        if admitted is Admitted.PRIVATE and not any(both.subnet_of(one) for one in passed):  # type: ignore[arg-type]  # one version
+            return None
+        passed.append(block)
+    return _block(network.network_address)[1]
+
+
 def _block(address: Address) -> tuple[Admitted, str]:
     return next((admitted, what) for network, admitted, what in BLOCKS if address in network)
 

@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator
 
+from sidecar.egress.address import opens
 from sidecar.settings import addresses, known, sockets
 from sidecar.settings.settings import Settings
+
+_SCOPELESS = ("api_key", "bearer", "aws", "agent")
+"""Types of providers whose credential has no scopes."""
 
 
 def remarks(settings: Settings) -> Iterator[str]:
@@ -22,6 +26,7 @@ def remarks(settings: Settings) -> Iterator[str]:
         yield "inbound.public_url is plain http: whoever is on the way reads the tokens"
     yield from _unopened(settings)
     yield from known.remarks(settings)
+    yield from _idle(settings)
 
 
 def _unopened(settings: Settings) -> Iterator[str]:
@@ -36,3 +41,22 @@ def _unopened(settings: Settings) -> Iterator[str]:
                 yield f"{about} has the provider {provider}"
             elif not scopes <= capability.scopes:
                 yield f"{about} needs the scope {min(scopes - capability.scopes)} as well"
+
+
+def _idle(settings: Settings) -> Iterator[str]:
+    """Routes of which something, or everything, is in no use."""
+    capabilities = settings.capabilities.values()
+    named = frozenset().union(*(capability.routes for capability in capabilities))
+    with_tools = any(capability.tools for capability in capabilities)
+    for name, route in settings.egress.routes.items():
+        path = f"egress.routes.{name}"
+        if name not in named and not (route.mcp and with_tools):
+            yield f"{path}: no capability names it, so that every call on it is refused"
+        provider = settings.providers.get(route.provider or "")
+        if route.scopes and provider is None:
+            yield f"{path}.scopes mean nothing: the route has no provider"
+        elif route.scopes and provider is not None and provider.type in _SCOPELESS:
+            yield f"{path}.scopes mean nothing: {provider.name} is of type {provider.type}, which knows none"
+        for network in route.private if isinstance(route.private, tuple) else ():
+            if (why := opens(network)) is not None:
+                yield f"{path}.private: {network} opens nothing: it is {why}"

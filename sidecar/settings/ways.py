@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from urllib.parse import unquote
 
 from sidecar.egress.address import Own, refused
 from sidecar.egress.destination import Destination
@@ -58,6 +59,14 @@ def destinations(settings: Settings) -> Iterator[Finding]:
             yield Finding(f"{path}.url", "leads to a private address, which is refused", mend, about)
 
 
+def segments(settings: Settings) -> Iterator[Finding]:
+    """No route's path is another one than it seems."""
+    for name, route in settings.egress.routes.items():
+        if {".", ".."} & set(unquote(addresses.taken(route.url).path).split("/")):
+            mend = "Write it without  /./  and  /../ : servers differ in what they make of them."
+            yield Finding(f"egress.routes.{name}.url", "has a dot segment", mend)
+
+
 def doubles(settings: Settings) -> Iterator[Finding]:
     """No call belongs on two routes alike."""
     seen: dict[tuple[object, ...], str] = {}
@@ -101,4 +110,4 @@ def routed(capability: Capability, routes: Mapping[str, Route]) -> Capability:
     )
 
 
-CHECKS = (credentials, destinations, doubles, tools)
+CHECKS = (credentials, destinations, segments, doubles, tools)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.egress.address import BLOCKS, Address, Admitted, Own, held, refused
+from sidecar.egress.address import BLOCKS, Address, Admitted, Network, Own, held, opens, refused
 from tests.child import ROOT
 
 HERE = ip_address("10.0.0.5")
@@ -204,6 +204,27 @@ def test_what_no_route_may_reach_no_setting_opens(address: Address) -> None:
         refused(address, 443, private=private, own=own()) is None for private in (False, True, everything)
     )
     assert plain <= every == listed
+
+
+@pytest.mark.parametrize(
+    "network",
+    ["10.0.0.0/8", "10.1.2.3/32", "0.0.0.0/0", "::/0", "fc00::/7", "fd00:ec2::/31", "100.100.0.0/16", "192.0.0.0/22"],
+)
+def test_a_network_opens_what_of_it_is_private(network: str) -> None:
+    assert opens(ip_network(network)) is None
+
+
+@given(st.sampled_from([block for block, _, _ in BLOCKS]), st.integers(0, 128), st.integers(0, 2**128 - 1), st.data())
+def test_a_network_that_opens_nothing_lets_no_address_through(
+    block: Network, prefix: int, place: int, data: st.DataObject
+) -> None:
+    """Networks in, around and beside the blocks, and addresses of theirs."""
+    most = block.max_prefixlen
+    start = int(block.network_address) ^ (place % (1 << most) >> block.prefixlen)
+    network = ip_network((start, min(prefix, most)), strict=False)
+    address = network[data.draw(st.integers(0, network.num_addresses - 1))]
+    if opens(network) is not None:
+        assert refused(address, 443, private=(network,), own=own()) == refused(address, 443, private=False, own=own())
 
 
 def test_the_reference_lists_every_block_where_it_belongs() -> None:

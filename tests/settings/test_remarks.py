@@ -77,4 +77,61 @@ def test_a_route_that_a_capability_lists_in_vain_is_remarked_upon(
 ) -> None:
     said = f"capabilities.c doesn't open the route {notes[0]} that it lists: the route {notes[1]}" if notes else None
     settings = read(ISSUERS + WAYS.strip("\n") + f" {capability}", {"SECRET": "hunter2"})
-    assert settings.notes == ((said,) if said else ())
+    assert [note for note in settings.notes if "no capability names it" not in note] == ([said] if said else [])
+
+
+def routed(routes: str) -> str:
+    providers = """providers:
+  key: {type: api_key, key: {env: SECRET}}
+  cloud: {type: aws, source: ambient}
+  one: {type: oauth2, client_id: a, client_secret: {env: SECRET}, grant: client_credentials, token_url: 'https://a.example'}
+"""
+    return f"{ISSUERS}{providers}egress: {{routes: {{{routes}}}}}\ncapabilities: {{c: {{who: any, routes: [named]}}}}"
+
+
+@pytest.mark.parametrize(
+    ("routes", "note"),
+    [
+        ("named: {url: 'https://a.example', provider: one, scopes: [a]}", None),
+        ("named: {url: 'https://a.example', private: [10.0.0.0/8, 'fd00::/8', 127.0.0.1]}", None),
+        ("named: {url: 'https://a.example', private: [0.0.0.0/0, '::/0', 192.0.0.0/8]}", None),
+        (
+            "named: {url: 'https://a.example'}, r: {url: 'https://b.example'}",
+            "egress.routes.r: no capability names it, so that every call on it is refused",
+        ),
+        (
+            "named: {url: 'https://a.example'}, r: {url: 'https://b.example', unattended: true}",
+            "egress.routes.r: no capability names it, so that every call on it is refused",
+        ),
+        (
+            "named: {url: 'https://a.example', provider: key, scopes: [a]}",
+            "egress.routes.named.scopes mean nothing: key is of type api_key, which knows none",
+        ),
+        (
+            "named: {url: 'https://a.example', provider: cloud, scopes: [a]}",
+            "egress.routes.named.scopes mean nothing: cloud is of type aws, which knows none",
+        ),
+        (
+            "named: {url: 'https://a.example', scopes: [a]}",
+            "egress.routes.named.scopes mean nothing: the route has no provider",
+        ),
+        (
+            "named: {url: 'https://a.example', private: [169.254.0.0/16, 10.0.0.0/8]}",
+            "egress.routes.named.private: 169.254.0.0/16 opens nothing: it is link-local, as metadata services are",
+        ),
+        (
+            "named: {url: 'https://a.example', private: [8.8.8.0/24]}",
+            "egress.routes.named.private: 8.8.8.0/24 opens nothing: it is public",
+        ),
+        (
+            "named: {url: 'https://a.example', private: ['::ffff:10.0.0.0/104']}",
+            "egress.routes.named.private: ::ffff:a00:0/104 opens nothing: it is IPv4-mapped",
+        ),
+        (
+            "named: {url: 'https://a.example', private: ['fd00:ec2::254']}",
+            "egress.routes.named.private: fd00:ec2::254/128 opens nothing: it is a metadata service (AWS)",
+        ),
+    ],
+)
+def test_what_of_a_route_means_nothing_is_remarked_upon(read: Read, routes: str, note: str | None) -> None:
+    assert read(routed(routes), {"SECRET": "hunter2"}).notes == ((note,) if note else ())

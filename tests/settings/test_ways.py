@@ -46,6 +46,10 @@ egress:
             "r.url",
             "leads nowhere: the destination's host is no name that has one reading",
         ),
+        ("r: {url: 'https://a.example/v1/../v2'}", "r.url", "has a dot segment"),
+        ("r: {url: 'https://a.example/v1/.'}", "r.url", "has a dot segment"),
+        ("r: {url: 'https://a.example/v1/%2E%2e/x'}", "r.url", "has a dot segment"),
+        ("r: {url: 'https://a.example/v1/..%2Fx'}", "r.url", "has a dot segment"),
         ("r: {url: 'https://10.0.0.1'}", "r.url", "leads to a private address, which is refused"),
         (
             "r: {url: 'https://[fd00::1]', private: [fd01::/16]}",
@@ -67,6 +71,7 @@ def test_routes_that_lead_nowhere_are_reported(wrong: Wrong, text: str, path: st
     [
         "r: {url: 'https://a.example', provider: key, unattended: true}",
         "r: {url: 'https://a.example', unattended: true}",
+        "r: {url: 'https://a.example/.well-known/v1..2/...'}",
         "r: {url: 'http://a.example', provider: key, insecure: true}",
         "r: {url: 'http://a.example'}",
         "r: {url: 'http://127.0.0.1:1', provider: key, private: true}",
