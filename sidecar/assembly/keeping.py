@@ -2,13 +2,15 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sidecar.keyring.root import KeyUnusable, Root, given
-from sidecar.oauth.provider import CATALOGUE, Provider
-from sidecar.secret import Secret
+from sidecar.oauth.provider import by_users
 from sidecar.settings import Settings
+from sidecar.settings.credentials import state_key
+from sidecar.settings.problem import Misfit
 
 if TYPE_CHECKING:
     from sidecar.vault.grant import Grant
@@ -21,12 +23,11 @@ FOLDER = "refreshes"
 
 def needed(settings: Settings) -> bool:
     """Whether users grant anything here."""
-    return any(_granted(provider) for provider in settings.providers.values())
+    return any(by_users(provider) for provider in settings.providers.values())
 
 
-def _granted(provider: Provider) -> bool:
-    by_code = provider.type == "oauth2" and provider.grant == "authorization_code"
-    return provider.acts_as == "principal" and (by_code or provider.type == "sandbox" or provider.type in CATALOGUE)
+async def _nobody(_grant: "Grant") -> bool:
+    return False
 
 
 class Keeping:
@@ -34,6 +35,8 @@ class Keeping:
         self._url, self._state, self._root, self._tasks = settings.vault.url, settings.state.dir, root, tasks
         self._vault: Vault | None = None
         self._rotation: Rotation | None = None
+        self.give_back: Callable[[Grant], Awaitable[bool]] = _nobody
+        """Tells the provider, and drops what is held of it; whether there was one to tell."""
 
     def vault(self) -> "Vault":
         """Nothing is opened before it is used."""
@@ -71,8 +74,8 @@ class Keeping:
             await self._vault.close()
 
     async def _disconnect(self, grant: "Grant") -> bool:
-        await self.vault().remove(grant)
-        return False
+        gone = await self.vault().remove(grant)
+        return gone is not None and await self.give_back(gone)
 
     async def _admit(self, path: Path) -> str:
         from sidecar.vault.keys import Wrapper
@@ -80,10 +83,12 @@ class Keeping:
         from sidecar.vault.store import Unusable
 
         try:
-            root = given(Secret((await asyncio.to_thread(path.read_text)).strip()))
-        except (OSError, ValueError, KeyUnusable) as error:
-            why = str(error) if isinstance(error, KeyUnusable) else "it can't be read by the sidecar, or is no text"
-            raise Unusable(f"{path} holds no state key: {why}") from None
+            root = given(state_key((await asyncio.to_thread(path.read_text)).strip()))
+        except (OSError, ValueError, Misfit, KeyUnusable):  # whose texts may hold the key
+            raise Unusable(
+                f"{path} holds no state key that the sidecar can read\n"
+                "    make one with  openssl rand -base64 32 , readable for the sidecar's user"
+            ) from None
         wrapper = Wrapper(root.derive)
         await wrap(self.vault().rows, wrapper)
         return wrapper.id

@@ -61,3 +61,17 @@ def test_a_folder_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="exists"):
         Intents(tmp_path / "refreshes").begin("one", b"asked")
+
+
+def test_what_can_not_be_written_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "one.refresh").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space"):
+        Intents(tmp_path).begin("one", b"asked")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_file_in_the_folder_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("mine")
+
+    assert list(Intents(tmp_path).left()) == []

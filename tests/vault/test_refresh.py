@@ -8,7 +8,8 @@ import pytest
 
 from sidecar.errors import GrantDead, Internal, ProviderUnreachable, VaultUnavailable
 from sidecar.vault.grant import Grant
-from sidecar.vault.refresh import Removed
+from sidecar.vault.intents import Intents
+from sidecar.vault.refresh import Removed, _note
 from sidecar.vault.vault import Vault
 from tests.vault.faulty import FaultyStore
 from tests.vault.grants import grant
@@ -336,6 +337,24 @@ async def test_without_a_place_to_note_it_nobody_is_asked(
     with pytest.raises(VaultUnavailable, match="isn't begun"):
         await vault.refresh(kept, provider.renew)
     assert provider.calls == 0
+
+
+async def test_an_answer_that_can_not_be_noted_is_used_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    intent = Intents(tmp_path).begin("one", b"asked")
+    intent.close()
+    await _note(intent, b"answered")
+
+    assert "what a provider answered can't be noted" in caplog.messages
+
+
+async def test_what_was_not_begun_in_full_is_forgotten(store: FaultyStore, tmp_path: Path) -> None:
+    Intents(tmp_path / "refreshes").begin("one", b"asked").close()
+    (path,) = (tmp_path / "refreshes").iterdir()
+    path.write_bytes(path.read_bytes()[:-1])
+    async with opened(store, tmp_path):
+        assert left(tmp_path) == []
 
 
 async def test_a_swap_whose_outcome_was_not_learnt_is_found_to_be_ours(
