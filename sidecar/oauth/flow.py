@@ -147,10 +147,12 @@ def refreshed(
     """Read the answer to ``refresh``, with *asked* the grant's scopes and *refresh_token* what was spent. Raise
     ``GrantDead`` for ``invalid_grant`` alone, ``InteractionRequired`` where the provider wants to see the user, and
     another ``Refusal`` for everything else: the grant is as it was."""
-    dead = "Have the user connect the account again: the provider {0} no longer honours the grant."
-    mends = {"invalid_grant": f"{dead} {entry.renewal.dies}".strip()}
+    mends = {"invalid_grant": "Have the user connect the account again: the provider {0} no longer honours the grant."}
     reading = Reading(entry.reads, {"invalid_grant": GrantDead, **dict.fromkeys(_AGAIN, InteractionRequired)}, mends)
-    given = messages.granted(answer, provider.name, now, RENEWAL, reading=reading)
+    try:
+        given = messages.granted(answer, provider.name, now, RENEWAL, reading=reading)
+    except GrantDead as dead:
+        raise GrantDead(f"{dead.reason}. {entry.renewal.dies}".rstrip(), mend=dead.detail) from dead
     return _tokens(entry, given, asked, now, None, refresh_token)
 
 

@@ -164,7 +164,7 @@ def test_what_a_provider_answers_is_tokens_or_the_refusal_that_it_means(case: Ca
     refusal = refused.value
     assert type(refusal) is getattr(errors, case.said["raises"])
     assert isinstance(refusal, GrantDead) == (case.said["raises"] == "GrantDead")
-    assert case.said.get("mends", "") in refusal.detail
+    assert case.said.get("because", "") in refusal.reason
     assert case.said.get("reason", "") in refusal.reason
     assert "made up" not in refusal.detail + refusal.reason
     assert "one" in refusal.reason

@@ -75,7 +75,7 @@ class Renewal:
     life: float | None = None
     """Seconds after which it is over, however it is used."""
     dies: str = ""
-    """What besides may have ended it, told to whoever reads the log."""
+    """What may have ended it, in sentences for the record: nothing else says it."""
 
 
 @dataclass(frozen=True, slots=True)
