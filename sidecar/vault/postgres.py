@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sidecar.secret import Secret
+from sidecar.vault import tables
 from sidecar.vault.store import KeyGone, Row, Unavailable, Unusable, Wrapped
 
 if TYPE_CHECKING:
@@ -22,25 +23,7 @@ LOCK_SECONDS = 30
 """How long a refresh waits for another sidecar's."""
 _IDLE_SECONDS = 60.0
 _PAGE = 500
-_SCHEMA_LOCK = 0x5349_4445_4341_5200
 
-MIGRATIONS = (
-    """
-    CREATE TABLE sidecar_keys (id bytea PRIMARY KEY, purpose text NOT NULL, made bigint NOT NULL);
-    CREATE TABLE sidecar_wrappings (
-        key bytea NOT NULL REFERENCES sidecar_keys (id) ON DELETE CASCADE, wrapper text NOT NULL,
-        wrapped bytea NOT NULL, PRIMARY KEY (key, wrapper)
-    );
-    CREATE TABLE sidecar_grants (
-        id bytea PRIMARY KEY, owner bytea NOT NULL, version bigint NOT NULL,
-        key bytea NOT NULL REFERENCES sidecar_keys (id) ON DELETE RESTRICT, sealed bytea NOT NULL
-    );
-    CREATE INDEX sidecar_grants_owner ON sidecar_grants (owner);
-    CREATE INDEX sidecar_grants_key ON sidecar_grants (key);
-    """,
-)
-"""Each brings the tables from the version of its index to the next; none is ever changed."""
-_VERSION = "SELECT max(version) FROM sidecar_migrations"
 _GET = "SELECT id, owner, version, key, sealed FROM sidecar_grants WHERE id = $1"
 _OF = "SELECT id, owner, version, key, sealed FROM sidecar_grants WHERE owner = $1"
 _AFTER = "SELECT id, owner, version, key, sealed FROM sidecar_grants WHERE id > $1 ORDER BY id LIMIT $2"
@@ -173,7 +156,7 @@ class PostgresStore:
 
         queries, locks = await pool(CONNECTIONS), await pool(LOCKS)
         try:
-            await _on(queries, _migrate)
+            await _on(queries, tables.migrate)
         except ValueError:  # the URL is read now; what asyncpg says quotes it
             raise Unusable(_NO_URL) from None
         except BaseException:
@@ -201,29 +184,9 @@ async def _let_go(pool: "asyncpg.Pool", connection: Any) -> None:
         await pool.release(connection)
 
 
-async def _migrate(db: Any) -> None:
-    made = await db.fetchval("SELECT to_regclass('sidecar_migrations')") is not None
-    if made and _known(await db.fetchval(_VERSION)) == len(MIGRATIONS):
-        return  # so that a user who may not make tables can use them
-    async with db.transaction():
-        await db.execute("SELECT pg_advisory_xact_lock($1)", _SCHEMA_LOCK)
-        await db.execute("CREATE TABLE IF NOT EXISTS sidecar_migrations (version bigint PRIMARY KEY)")
-        known = _known(await db.fetchval(_VERSION))
-        for version in range(known, len(MIGRATIONS)):
-            await db.execute(MIGRATIONS[version])
-            await db.execute("INSERT INTO sidecar_migrations VALUES ($1)", version + 1)
-
-
-def _known(version: int | None) -> int:
-    """Raise ``Unusable``."""
-    if (version or 0) > len(MIGRATIONS):
-        raise Unusable("the vault's tables were made by a newer sidecar\n    run that one")
-    return version or 0
-
-
 async def _add_keys(db: Any, keys: Sequence[Wrapped], *, first: bool) -> bool:
     async with db.transaction():
-        await db.execute("SELECT pg_advisory_xact_lock($1)", _SCHEMA_LOCK)
+        await db.execute("SELECT pg_advisory_xact_lock($1)", tables.LOCK)
         if first and await db.fetchval("SELECT 1 FROM sidecar_keys LIMIT 1"):
             return False
         for key in keys:

@@ -11,10 +11,12 @@ from uuid import uuid4
 
 import pytest
 
+from sidecar.errors import VaultUnavailable
 from sidecar.secret import Secret
 from sidecar.vault.grant import Grant
 from sidecar.vault.postgres import PostgresStore
 from sidecar.vault.sqlite import SqliteStore
+from sidecar.vault.vault import Vault
 from tests.child import ROOT
 from tests.database import Database
 from tests.fuzzing import LONG
@@ -113,3 +115,43 @@ async def test_a_sidecar_that_is_killed_at_any_moment_loses_nothing_that_it_has_
     server.close()
     assert unread < kills
     logging.getLogger(__name__).info("%d killed, %d before the answer was read", kills, unread)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180 if LONG else 60)
+async def test_a_database_that_is_away_is_refused_at_once_and_used_again_within_five_seconds(tmp_path: Path) -> None:
+    database = await asyncio.to_thread(Database)
+    try:
+        async with opened(PostgresStore(Secret(database.url("vault"))), tmp_path) as vault:
+            known = await vault.put(grant())
+            provider = provider_of(known, seconds=0.05)
+
+            async def renew(current: Grant) -> Grant:
+                await asyncio.to_thread(database.stop)  # while the provider answers
+                return await provider.renew(current)
+
+            known = await vault.refresh(known, renew)
+            until = asyncio.get_running_loop().time() + (60 if LONG else 2)
+            while asyncio.get_running_loop().time() < until:
+                with pytest.raises(VaultUnavailable) as raised:
+                    async with asyncio.timeout(1):
+                        await vault.refresh(known, provider.renew)
+                assert raised.value.retry_after == 1
+                await asyncio.sleep(0.2)
+            await asyncio.to_thread(database.start)
+            async with asyncio.timeout(5):
+                while (await _tried(vault, known, provider)) is None:  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.1)
+            assert provider.calls == 2
+            assert not provider.dead
+            (now,) = await vault.of(ALICE)
+            assert now.version == known.version + 1
+    finally:
+        await asyncio.to_thread(database.close)
+
+
+async def _tried(vault: Vault, known: Grant, provider: Provider) -> Grant | None:
+    try:
+        return await vault.refresh(known, provider.renew)
+    except VaultUnavailable:
+        return None
