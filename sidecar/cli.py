@@ -304,10 +304,16 @@ def _asked(chosen: argparse.Namespace, method: str, target: str) -> dict[str, An
     from sidecar import settings
     from sidecar.ops import client
 
-    path = chosen.socket or settings.load(chosen.config, os.environ, strict=False).state.dir / client.NAME
+    problems: settings.Problems | None = None
+    path = chosen.socket
+    if path is None:
+        state, problems = settings.state_dir(chosen.config, os.environ)
+        path = state / client.NAME
     try:
         return client.ask(path, method, target)
     except client.Unanswered as error:
+        if problems is not None:  # of which one may be why it isn't found
+            raise problems from None
         _say(str(error))
         return None
 

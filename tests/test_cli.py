@@ -231,7 +231,8 @@ class TestServe:
 class TestRunning:
     """``status`` and ``reload``, asked of a sidecar that runs."""
 
-    GIVEN: Mapping[str, object] = {"agent": {"name": "travel-agent", "url": "http://127.0.0.1:9"}}
+    AGENT: Mapping[str, object] = {"name": "travel-agent", "url": "http://127.0.0.1:9"}
+    GIVEN: Mapping[str, object] = {"agent": AGENT}
 
     def test_status_and_reload_of_a_sidecar_that_runs(self, tmp_path: Path) -> None:
         with running.serving(self.GIVEN, tmp_path) as house:
@@ -263,6 +264,46 @@ class TestRunning:
             assert "agent.url  is missing" in refused.stderr
             assert refused.stderr.endswith("The configuration that was in force stays in force.\n")
             assert sidecar("status", *socket, cwd=tmp_path).returncode == 0
+
+    def test_what_waits_for_a_restart_is_what_differs_from_what_runs(self, tmp_path: Path) -> None:
+        waits = {**self.GIVEN, "health": {"listen": "127.0.0.1:1"}, "agent": {**self.AGENT, "token": "off"}}
+        with running.serving(self.GIVEN, tmp_path) as house:
+            config = ("--config", str(house.config))
+
+            def restart(*command: str) -> list[str]:
+                found: list[str] = json.loads(sidecar(*command, *config, "--json", cwd=tmp_path).stdout)["restart"]
+                return found
+
+            assert restart("status") == []
+            house.write(waits)
+            assert restart("reload") == ["agent.token", "health.listen"]
+            house.write({**waits, "inbound": {"public": ["/open"]}})
+            assert restart("reload") == ["agent.token", "health.listen"]
+            assert restart("status") == ["agent.token", "health.listen"]
+            shown = sidecar("status", *config, cwd=tmp_path).stdout
+            assert "waits for a restart:\n    agent.token\n    health.listen\n" in shown
+            house.write(self.GIVEN)
+            assert restart("reload") == []
+            assert restart("status") == []
+
+    def test_a_reload_that_is_refused_stands_in_the_log(self, tmp_path: Path) -> None:
+        """And a file that is bad doesn't hide where the sidecar is."""
+        with running.serving(self.GIVEN, tmp_path) as house:
+            good = house.config.read_text()
+            house.config.write_text(good.replace("agent:", "agnt:"))
+            refused = sidecar("reload", "--config", str(house.config), cwd=tmp_path)
+            assert (refused.returncode, refused.stdout) == (2, "")
+            assert refused.stderr.endswith("The configuration that was in force stays in force.\n")
+            assert "the configuration is not taken" in house.stderr
+            assert "agnt  is not a key here" in house.stderr
+            assert sidecar("status", "--config", str(house.config), cwd=tmp_path).returncode == 0
+
+    def test_where_no_sidecar_runs_a_bad_file_is_what_is_said(self, folder: Path) -> None:
+        for text in (BAD + "state: {dir: nowhere}\n", "state: {dir: [a]}\n", "{"):
+            (folder / "bad.yaml").write_text(text)
+            done = sidecar("reload", "--config", "bad.yaml", cwd=folder)
+            assert done.returncode == 2
+            assert re.match("bad.yaml:[0-9]", done.stderr)
 
     def test_a_start_with_a_new_host_says_that_the_agent_must_restart(self, tmp_path: Path) -> None:
         with running.serving(self.GIVEN, tmp_path) as house:

@@ -51,5 +51,6 @@ def status(sidecar: "Sidecar") -> Status:
         ),
         config=str(sidecar.config),
         digest=sidecar.settings.digest,
+        restart=sidecar.restart,
         notes=sidecar.settings.notes,
     )

@@ -57,7 +57,7 @@ class Sidecar:
     """Everything that runs. Made by ``running``."""
 
     def __init__(self, settings: Settings, config: Path, environ: Mapping[str, str], tasks: asyncio.TaskGroup) -> None:
-        self.settings = settings
+        self.settings = self._started = settings
         self.listeners: dict[str, Listener] = {}
         self._config = config
         self._environ = environ
@@ -261,6 +261,11 @@ class Sidecar:
         return self._config
 
     @property
+    def restart(self) -> tuple[str, ...]:
+        """The keys whose change waits for a restart: in which the configuration differs from what the start made."""
+        return tuple(_needs_restart(self._started, self.settings))
+
+    @property
     def uptime(self) -> float:
         return self._loop.time() - self._began
 
@@ -296,15 +301,14 @@ class Sidecar:
             except (OSError, ssl.SSLError, KeyUnusable, Unstartable) as error:
                 log.error("the configuration is not taken; the old one stays in force: %s", error)  # noqa: TRY400 - no bug
                 return Reloaded(before.digest, problems=(str(error),))
-            restart = tuple(_needs_restart(before, after))
-            for key in restart:
+            for key in self.restart:
                 log.warning("%s has changed: that needs a restart", key)
             notes = after.notes
             if authority.changed:
                 notes += ("the CA is a new one: restart the agent, which trusts the old run.dir/ca.pem",)
             changed = after.digest != before.digest
             log.info("the configuration was read again: %s", "taken" if changed else "nothing has changed")
-            return Reloaded(after.digest, changed=changed, restart=restart, notes=notes)
+            return Reloaded(after.digest, changed=changed, restart=self.restart, notes=notes)
 
     def _take(self, after: Settings) -> None:
         """Exchange the house; what is gone or changed loses its verified tokens and handles at once."""
@@ -406,6 +410,8 @@ def _certificate(context: ssl.SSLContext, settings: Settings) -> ssl.SSLContext:
 
 def _needs_restart(before: Settings, after: Settings) -> Iterator[str]:
     pairs: tuple[tuple[str, Any, Any], ...] = (
+        ("agent.concurrency", before.agent.concurrency, after.agent.concurrency),
+        ("agent.token", before.agent.token, after.agent.token),
         ("inbound.listen", before.inbound.listen, after.inbound.listen),
         ("inbound.tls", before.inbound.tls is None, after.inbound.tls is None),
         ("egress.listen", before.egress.listen, after.egress.listen),

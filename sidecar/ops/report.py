@@ -14,6 +14,7 @@ def status(document: dict[str, Any]) -> Iterator[str]:
     yield from _section("issuers", ((name, _issuer(state)) for name, state in document["issuers"].items()))
     yield from _section("journal", (("", line) for line in _journal(document["journal"])))
     yield from _section("configuration", [("", document["config"]), ("", f"sha256:{document['digest']}")])
+    yield from _section("waits for a restart", (("", key) for key in document["restart"]))
     yield from _section("notes", (("", note) for note in document["notes"]))
 
 

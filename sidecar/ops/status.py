@@ -39,6 +39,8 @@ class Status:
     """The configuration file."""
     digest: str
     """SHA-256 of the effective configuration, hex."""
+    restart: tuple[str, ...] = ()
+    """Keys in which it differs from what was in force at the start, and waits for a restart."""
     notes: tuple[str, ...] = ()
 
     def document(self) -> dict[str, object]:

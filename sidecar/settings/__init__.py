@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from sidecar.settings.problem import Problem, Problems
-from sidecar.settings.reader import read
+from sidecar.settings.reader import folder, read
 from sidecar.settings.settings import Settings
 from sidecar.settings.source import Source
 
-__all__ = ["Problem", "Problems", "Settings", "load", "schema"]
+__all__ = ["Problem", "Problems", "Settings", "load", "schema", "state_dir"]
 
 
 def load(path: Path, environ: Mapping[str, str], *, strict: bool = True) -> Settings:
@@ -19,6 +19,12 @@ def load(path: Path, environ: Mapping[str, str], *, strict: bool = True) -> Sett
     elsewhere than where it is used. Something stands in place of what is absent, so such settings aren't to be served.
     """
     return read(Source(path, environ), strict=strict)
+
+
+def state_dir(path: Path, environ: Mapping[str, str]) -> tuple[Path, Problems | None]:
+    """``state.dir`` as the file at *path* has it, and what is wrong with the rest: a sidecar that runs is found there
+    whatever has become of its file. Raise ``Problems`` where that can't be read."""
+    return folder(Source(path, environ))
 
 
 def schema() -> dict[str, Any]:

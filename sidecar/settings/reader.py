@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -30,6 +31,16 @@ def read(source: Source, *, strict: bool) -> Settings:
     capabilities = {name: ways.routed(capability, routes) for name, capability in settings.capabilities.items()}
     notes = (*reading.notes, *remarks(settings))
     return replace(settings, capabilities=MappingProxyType(capabilities), notes=notes)
+
+
+def folder(source: Source) -> tuple[Path, Problems | None]:
+    """``state.dir``, and the problems of the rest, if there are any. Raise ``Problems`` where it is one of them."""
+    reading = Reading(source, strict=False)
+    settings = _settings(reading)
+    problems = Problems(tuple(sorted(reading.problems, key=_line)), tuple(reading.notes)) if reading.problems else None
+    if settings is None or {"", "state", "state.dir"} & {problem.path for problem in reading.problems}:
+        raise problems or Problems(())
+    return settings.state.dir, problems
 
 
 def _line(problem: Problem) -> int:

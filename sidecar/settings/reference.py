@@ -43,7 +43,8 @@ rests on an absent value isn't judged.
 Keys marked ○ are read and checked, and have no effect yet.
 
 The configuration is read again on SIGHUP, and on change with `reload: watch`, the files that it names included. A bad
-one keeps the old one running, and says why. Listeners, `state`, `run` and `vault.url` need a restart.
+one keeps the old one running, and says why. Listeners, `agent.token`, `agent.concurrency`, `state`, `run`, `audit`,
+`telemetry`, `vault.url` and `reload` need a restart; `sidecar status` says which wait for one.
 
 ## The keys
 """

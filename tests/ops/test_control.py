@@ -57,6 +57,7 @@ async def test_status_tells_everything_an_operator_needs(serve_unix: ServeUnix) 
         "journal": {"fill": 0.25, "lost": 0, "rejected": 3, "failure": None},
         "config": "config/sidecar.yaml",
         "digest": "ab" * 32,
+        "restart": [],
         "notes": ["providers: has no effect yet"],
     }
 

@@ -48,6 +48,15 @@ def test_the_status_of_a_ready_sidecar() -> None:
     )
 
 
+def test_what_waits_for_a_restart_is_in_the_status() -> None:
+    lines = list(report.status(read(replace(STATUS, restart=("egress.listen", "state")).document())))
+    assert lines[lines.index("waits for a restart:") :][:3] == [
+        "waits for a restart:",
+        "    egress.listen",
+        "    state",
+    ]
+
+
 def test_why_a_sidecar_is_not_ready_comes_first() -> None:
     broken = replace(
         STATUS,
