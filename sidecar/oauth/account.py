@@ -67,7 +67,8 @@ def in_call(entry: Entry, provider: Provider, answer: Response, now: float) -> A
     if (refusal := messages.overtaxed(answer, provider.name, "account", now)) is not None:
         raise refusal
     if answer.status != HTTPStatus.OK:
-        needs = ", ".join(sorted(entry.always)) or "its usual scopes"
+        scopes = [entry.whose.needs] if entry.whose is not None and entry.whose.needs else sorted(entry.always)
+        needs = ", ".join(scopes) or "no scope of its own"
         mend = f"Allow the client of providers.{provider.name} to ask whose account it is: it needs {needs}."
         raise ProviderRefused(f"{provider.name}: whose account it is was answered with {answer.status}", mend=mend)
     return _account(entry, provider, messages.members(answer.body, provider.name, "account"))

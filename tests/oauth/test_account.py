@@ -46,6 +46,7 @@ def test_the_provider_is_asked_whose_account_it_is(case: Case) -> None:
         account.in_call(one.entry, one.provider, case.answer, NOW)
     assert type(refused.value) is getattr(errors, case.said["raises"])
     assert "providers.one" in refused.value.detail
+    assert case.said.get("mends", "") in refused.value.detail
 
 
 @pytest.mark.parametrize("one", recorded(), ids=lambda one: one.name)

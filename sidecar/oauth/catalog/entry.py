@@ -42,6 +42,8 @@ class Whose:
     method: str = "GET"
     body: str = field(default="", repr=False)
     """JSON."""
+    needs: str = ""
+    """The scope that a call takes, where it isn't asked for with every grant."""
 
 
 @dataclass(frozen=True, slots=True)

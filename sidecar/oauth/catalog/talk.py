@@ -73,7 +73,9 @@ def _zoom(_provider: Provider) -> Entry:
         scoped=False,  # those that the app has are granted
         client_auth="basic",
         reads=answers.sentences,
-        whose=Whose("call", "account_id id", "email|display_name", "https://api.zoom.us/v2/users/me"),
+        whose=Whose(
+            "call", "account_id id", "email|display_name", "https://api.zoom.us/v2/users/me", needs="user:read:user"
+        ),
         renewal=Renewal(
             rotates=True,
             idle=90 * _DAY,
