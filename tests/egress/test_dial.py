@@ -279,7 +279,7 @@ async def test_a_pinned_name_is_not_looked_up(world: World, key: str) -> None:
 async def test_a_pin_is_no_way_round_the_rules(world: World) -> None:
     for address in ("169.254.169.254", "fe80::1", "fd00:ec2::254", "::ffff:a9fe:a9fe"):
         refusal = await refused(way(world.url(API), resolve={API: address}), DestinationDenied)
-        assert address in refusal.reason
+        assert str(ip_address(address)) in refusal.reason  # which Python 3.13 spells otherwise than 3.11
 
 
 @pytest.mark.parametrize(
