@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import ssl
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sidecar.relay.passage import Opening
@@ -12,6 +14,35 @@ if TYPE_CHECKING:
     from sidecar.relay.connection import Connection
 
 log = logging.getLogger(__name__)
+
+
+class BrokenOff:
+    """Says which handshakes came to nothing: of each host the first, and a minute later how many more there were."""
+
+    SECONDS = 60.0
+
+    def __init__(self, later: Callable[[float, Callable[[], object]], object]) -> None:
+        """*later* calls something after so many seconds."""
+        self._later = later
+        self._more: dict[str, int] = {}
+
+    def off(self, host: str, said: str) -> None:
+        """A client went that had opened a tunnel to *host*, one of the routes'; *said*: how."""
+        if host in self._more:
+            self._more[host] += 1
+            return
+        self._more[host] = 0
+        self._later(self.SECONDS, partial(self._sum_up, host))
+        log.warning(
+            "a client broke off the TLS handshake for %s (%s): it has to trust run.dir/ca.pem, as the variables of "
+            "`sidecar env` say, and to name that very host",
+            host,
+            said,
+        )
+
+    def _sum_up(self, host: str) -> None:
+        if more := self._more.pop(host):
+            log.warning("%d more handshakes for %s were broken off within %g s", more, host, self.SECONDS)
 
 
 class _Arriving(asyncio.Protocol):
@@ -43,12 +74,7 @@ async def intercept(outer: "Connection", opening: Opening) -> None:
         transport = await relay.shake(outer.transport, arriving, opening.context)
     except (OSError, ssl.SSLError) as error:
         said = error.reason if isinstance(error, ssl.SSLError) else type(error).__name__
-        log.warning(
-            "a client broke off the TLS handshake for %s (%s): it has to trust run.dir/ca.pem, as the variables of "
-            "`sidecar env` say, and to name that very host",
-            opening.host,
-            said,
-        )
+        relay.broken.off(opening.host, said)
         outer.transport.abort()
         relay.closed(outer)
         return

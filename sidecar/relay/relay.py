@@ -17,6 +17,7 @@ from sidecar.relay.answer import Answers
 from sidecar.relay.connection import Connection
 from sidecar.relay.exchange import Exchange
 from sidecar.relay.head import Head, parse
+from sidecar.relay.interception import BrokenOff
 from sidecar.relay.passage import Door, Outcome, Passage, Peer, Times, Tunnel
 from sidecar.relay.pool import HIGH_WATER, Upstream
 from sidecar.wire.endpoint import Endpoint, Tcp, Unix
@@ -91,6 +92,7 @@ class Relay:
         self.timeouts = timeouts
         self.answers = Answers(answer_drops)
         self.counts = Counts()
+        self.broken = BrokenOff(loop.call_later)
         self.requests = 0
         """Open now."""
         self.draining = False

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -12,6 +12,7 @@ import pytest
 
 from sidecar.relay import proxied
 from sidecar.relay.head import Head
+from sidecar.relay.interception import BrokenOff
 from sidecar.relay.passage import Opening, Peer, Stoppable
 from sidecar.relay.pool import Pool
 from sidecar.relay.relay import Timeouts
@@ -134,6 +135,41 @@ async def test_a_client_that_does_not_trust_us_is_told_of_in_the_log(caplog: pyt
         await until(lambda: at.served.relay.connections == 0)
         await until(lambda: any("run.dir/ca.pem" in record.getMessage() for record in caplog.records))
         assert any(HOST in record.getMessage() for record in caplog.records)
+
+
+async def test_many_that_break_off_are_two_lines_a_minute_for_each_host(caplog: pytest.LogCaptureFixture) -> None:
+    later: list[tuple[float, Callable[[], object]]] = []
+
+    def minute_over() -> None:
+        seconds, call = later.pop(0)
+        assert seconds == 60.0
+        call()
+
+    broken = BrokenOff(lambda seconds, call: later.append((seconds, call)))
+    with caplog.at_level(logging.WARNING):
+        for _ in range(1500):
+            broken.off(HOST, "ConnectionResetError")
+        broken.off("other.example.com", "TLSV1_ALERT_UNKNOWN_CA")
+        assert len(caplog.records) == 2
+        minute_over()
+        minute_over()
+        assert [HOST in record.getMessage() for record in caplog.records] == [True, False, True]
+        assert "1499 more" in caplog.records[2].getMessage()
+        broken.off(HOST, "ConnectionResetError")
+        minute_over()
+        assert len(caplog.records) == 4
+        assert not later
+
+
+async def test_connections_closed_without_tls_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with scene() as at:
+        with caplog.at_level(logging.WARNING):
+            for _ in range(20):
+                async with caller(at.served.endpoint) as one:
+                    one.send(CONNECT)
+                    await one.reader.readuntil(b"\r\n\r\n")
+            await until(lambda: at.served.relay.connections == 0)
+        assert len([record for record in caplog.records if HOST in record.getMessage()]) == 1
 
 
 async def test_a_handshake_that_does_not_come_is_not_waited_for() -> None:
