@@ -19,6 +19,7 @@ import yaml
 
 from tests import counterparts, running
 from tests.child import ROOT, TICK, Child
+from tests.counterparts import missing
 
 GIVEN: Mapping[str, Any] = {"agent": {"name": "travel-agent", "url": "http://127.0.0.1:9"}}
 KEYED: Mapping[str, Any] = {
