@@ -108,10 +108,10 @@ class TestCheck:
         assert done.stdout.endswith("\n3 problems\n")
 
     def test_a_key_of_a_later_room_is_noted(self, folder: Path) -> None:
-        (folder / "later.yaml").write_text(GOOD + "vault: {namespace: travel}\n")
+        (folder / "later.yaml").write_text(GOOD + "policy: {mode: enforce}\n")
         done = sidecar("check", "--config", "later.yaml", cwd=folder)
         assert done.returncode == 0
-        assert re.search("^note: vault.*no effect yet", done.stdout, re.MULTILINE)
+        assert re.search("^note: policy.*no effect yet", done.stdout, re.MULTILINE)
 
     def test_what_this_machine_lacks_is_a_note_or_strictly_a_problem(self, folder: Path) -> None:
         (folder / "secret.yaml").write_text(GOOD + "state: {key: {env: STATE_KEY}}\n")
@@ -226,6 +226,21 @@ class TestServe:
         assert (done.returncode, done.stdout) == (2, "")
         assert "agent.url  is missing" in done.stderr
         assert done.stderr.endswith("3 problems\n")
+
+    @pytest.mark.parametrize("key", ["state", "run"])
+    @pytest.mark.parametrize("below", ["", "/below/it"])
+    def test_a_folder_that_is_a_file_is_said_to_be_one(self, folder: Path, key: str, below: str) -> None:
+        (folder / "taken").write_text("")
+        given = {"state": {"dir": "state"}, "run": {"dir": "run"}, key: {"dir": f"taken{below}"}}
+        listens = "inbound: {listen: '127.0.0.1:0'}\negress: {listen: '127.0.0.1:0'}\nhealth: {listen: '127.0.0.1:0'}\n"
+        (folder / "taken.yaml").write_text(
+            GOOD + listens + json.dumps(given)[1:-1].replace('"', "").replace("}, ", "}\n")
+        )
+        done = sidecar("serve", "--config", "taken.yaml", cwd=folder)
+        assert done.returncode == 1
+        assert f"{folder / 'taken'} is a file, not a folder\n" in done.stderr
+        assert f"{key}.dir" in done.stderr
+        assert "writable" not in done.stderr
 
 
 class TestRunning:

@@ -12,11 +12,14 @@ CODE = TESTS.parent / "sidecar"
 # Modules that show what they do only in another's company: the tests that hold them instead.
 TESTED_THROUGH: Mapping[str, str] = {
     "__main__.py": "test_cli.py",
+    "assembly/consenting.py": "journeys/test_grants.py",
+    "assembly/granting.py": "journeys/test_grants.py",
     "assembly/ground.py": "journeys/test_stopping.py",
     "assembly/house.py": "journeys/test_reload.py",
     "assembly/keeping.py": "journeys/test_vault.py",
     "assembly/outward.py": "journeys/test_way_out.py",
     "assembly/report.py": "journeys/test_reload.py",
+    "assembly/state_key.py": "journeys/test_state_key.py",
     "assembly/serve.py": "journeys/test_stopping.py",
     "assembly/sidecar.py": "journeys/test_stopping.py",
     "consent/ending.py": "consent/test_callback.py",

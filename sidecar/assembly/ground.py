@@ -6,7 +6,9 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from sidecar.agent.files import in_the_way
 from sidecar.assembly.keeping import Keeping
 from sidecar.egress.address import Own
 from sidecar.egress.ca import Authority
@@ -26,6 +28,9 @@ from sidecar.settings import Settings
 from sidecar.wire.endpoint import Endpoint, Tcp
 from sidecar.wire.strict import base64url_encode
 from sidecar.wire.trace import Ids
+
+if TYPE_CHECKING:
+    from sidecar.assembly.consenting import Consenting
 
 
 class Unstartable(Exception):
@@ -60,6 +65,8 @@ class Ground:
     """Of an agent that serves one call at a time."""
     keeping: Keeping
     """What users granted."""
+    consenting: "Consenting | None" = None
+    """How users are asked, once there is a front door."""
     hosts: frozenset[bytes] | None = None
     """By which values of ``Host`` the way out may be called; ``None``: by any."""
     listener: str = ""
@@ -148,6 +155,8 @@ def _root(settings: Settings) -> Root:
     except KeyUnusable as error:
         raise Unstartable(str(error)) from error
     except OSError as error:
+        if (file := in_the_way(directory)) is not None:
+            raise Unstartable(f"{file} is a file, not a folder\n    move it, or set another one: state.dir") from error
         raise Unstartable(
             f"{directory} can't be used for state: {error.strerror or error}\n"
             "    make it writable for the sidecar's user, or set another one: state.dir"

@@ -11,8 +11,10 @@ from functools import cache
 from ipaddress import ip_address
 
 from sidecar.api.surroundings import Surroundings as ApiSurroundings
+from sidecar.assembly.granting import Asked, Connected, granted
 from sidecar.assembly.ground import Ground
 from sidecar.assembly.house import named
+from sidecar.assembly.keeping import needed
 from sidecar.egress import passing
 from sidecar.egress.address import Network, refused
 from sidecar.egress.destination import Destination
@@ -25,7 +27,7 @@ from sidecar.errors import DestinationDenied, ProviderTimeout, ProviderUnreachab
 from sidecar.events import Attribute, Event, Name, Value
 from sidecar.oauth.credential import Ask, Source
 from sidecar.oauth.provider import Provider
-from sidecar.oauth.sources import source
+from sidecar.oauth.sources import GRANTED, source
 from sidecar.oauth.surroundings import Surroundings
 from sidecar.policy.decision import Declared, Policy
 from sidecar.relay.fetch import fetcher, trust
@@ -85,7 +87,8 @@ def outward(settings: Settings, ground: Ground, api: Pool, before: Outward | Non
     )
     if before is not None:
         record.own_during = before.record.own_during
-    sources = _sources(settings, ground, tls, before if same_world else None)
+    world = _world_of(settings, ground, tls)
+    sources = _sources(settings, ground, world, before if same_world else None)
     routes = Routes(settings.egress.routes.values())
     exits = {
         leg.route.name: _exit(leg, settings, ground, sources, tls, before if same_world else None) for leg in routes
@@ -132,6 +135,8 @@ def _surroundings(
         clock=time.time,
         clock_ns=time.time_ns,
         monotonic=ground.loop.time,
+        connections=Connected(ground) if needed(settings) else None,
+        consent=Asked(ground).status,
         named=named(settings),
         explains=settings.policy.explain == "agent",
     )
@@ -142,10 +147,8 @@ def _world(settings: Settings) -> object:
     return settings.tls, settings.resolve, settings.egress.timeouts, settings.inbound.public_url, settings.agent.name
 
 
-def _sources(
-    settings: Settings, ground: Ground, tls: Callable[[], ssl.SSLContext], before: Outward | None
-) -> Mapping[str, Source]:
-    surroundings = Surroundings(
+def _world_of(settings: Settings, ground: Ground, tls: Callable[[], ssl.SSLContext]) -> Surroundings:
+    return Surroundings(
         fetch=fetcher(tls=tls, resolve=settings.resolve),
         clock=time.time,
         random=os.urandom,
@@ -158,16 +161,18 @@ def _sources(
         seconds=min(_CREDENTIAL_SECONDS, settings.egress.timeouts.first_byte * 0.9),
     )
 
+
+def _sources(settings: Settings, ground: Ground, world: Surroundings, before: Outward | None) -> Mapping[str, Source]:
     def aws(provider: Provider, surroundings: Surroundings) -> Source:
         from sidecar.aws import Aws
 
         return Aws(provider, surroundings, ground.environ)
 
-    others = {"aws": aws}
+    others = {"aws": aws, GRANTED: granted(settings, ground)}
     sources = {}
     for name, provider in settings.providers.items():
         same = before is not None and before.settings.providers.get(name) == provider
-        sources[name] = before.sources[name] if before is not None and same else source(provider, surroundings, others)
+        sources[name] = before.sources[name] if before is not None and same else source(provider, world, others)
     return sources
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from sidecar import __version__
 from sidecar.agent import files
+from sidecar.assembly.consenting import Consenting
+from sidecar.assembly.granting import Connected
 from sidecar.assembly.ground import Ground, Unstartable, lifetimes, opened
 from sidecar.assembly.house import House, build, changed_issuers
 from sidecar.assembly.keeping import needed
@@ -76,6 +78,8 @@ class Sidecar:
         self._house = build(settings, self._ground)
         self._api = Own(self._identity_api, self._loop)
         self._out = self._outward(settings)
+        self._ground.consenting = Consenting(self._ground, lambda: self._house, lambda: self._out.sources)
+        self._ground.keeping.give_back = Connected(self._ground).give_back
 
     # start and end
 
@@ -98,6 +102,9 @@ class Sidecar:
             "control", Unix(settings.state.dir / "control.sock"), self._own_relay(self._control), mode=0o600
         )
         await self._open_way_out()
+        consenting = self._ground.consenting
+        if consenting is not None and consenting.asks:
+            await self._listen("consent", settings.consent.listen, self._own_relay(consenting.application))
         self._run(self._sweep())
         if settings.reload == "watch":
             self._run(self._watch())

@@ -119,17 +119,5 @@ def at_resource(provider: Provider) -> Provider:
 
 def by_users(provider: Provider) -> bool:
     """Whether each user has to grant what it gives."""
-    if provider.acts_as != "principal":
-        return False
     by_code = provider.type == "oauth2" and provider.grant == "authorization_code"
     return by_code or provider.type == "sandbox" or provider.type in CATALOGUE
-
-
-_BUILT = frozenset({"api_key", "bearer", "aws", "agent", "exchange"})
-
-
-def unbuilt(provider: Provider) -> str | None:
-    """What of *provider* isn't part of this release, so that no credential can be had of it; ``None``: all is there."""
-    if provider.type == "oauth2":
-        return None if provider.grant == "client_credentials" else f"grant: {provider.grant}"
-    return None if provider.type in _BUILT else f"type: {provider.type}"

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from sidecar.errors import NotPermitted
 from sidecar.oauth.credential import Ask, Source
-from sidecar.oauth.provider import Provider, by_users, unbuilt
+from sidecar.oauth.provider import Provider, by_users
 from sidecar.oauth.surroundings import Surroundings
 
 GRANTED = "granted"
@@ -18,9 +18,8 @@ def source(provider: Provider, surroundings: Surroundings, others: Mapping[str, 
     credentials users grant (``GRANTED``)."""
     makers = {**_MAKERS, **(others or {})}
     kind = GRANTED if by_users(provider) else provider.type
-    if kind in makers and (kind == GRANTED or unbuilt(provider) is None):
-        return makers[kind](provider, surroundings)
-    return Unbuilt(provider.name, unbuilt(provider) or f"type: {provider.type}")
+    maker = makers.get(kind)
+    return maker(provider, surroundings) if maker is not None else Unbuilt(provider.name, f"type: {provider.type}")
 
 
 class Unbuilt:

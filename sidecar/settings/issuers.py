@@ -47,7 +47,7 @@ COMMON: Mapping[str, Key] = {
     "clients": Key(
         List(IDENTIFIER, "a list of client ids", least=1), None, "The clients whose tokens are accepted.", shown="all"
     ),
-    "login": Key(LOGIN, None, "How its users sign in on the consent pages.", now=False),
+    "login": Key(LOGIN, None, "How its users sign in on the consent pages."),
 }
 """What may be said of an issuer of any type."""
 

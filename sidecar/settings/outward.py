@@ -122,7 +122,7 @@ CAPABILITY_SECTION = Section(
         "tools": Key(List(TOOL, "a list of tools"), [], "The tools that it allows.", now=False),
         "arguments": Key(ARGUMENTS, {}, "The values that arguments of the tools may have.", now=False),
         "hours": Key(OneOrMore(HOURS, tuple), [], "When it holds.", shown="always"),
-        "consent_text": Key(SENTENCES, None, "What users are told when they are asked, in plain words.", now=False),
+        "consent_text": Key(SENTENCES, None, "What users are told when they are asked, in plain words."),
     },
     named=True,
 )

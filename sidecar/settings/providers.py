@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sidecar.oauth.provider import TYPES, Provider, unbuilt
-from sidecar.settings.place import Node
+from sidecar.oauth.provider import TYPES, Provider, by_users
 from sidecar.settings.problem import Misfit, Misfits
-from sidecar.settings.reading import At
-from sidecar.settings.sections import REQUIRED, SKIP, Key, Named, Section, Typed
+from sidecar.settings.sections import REQUIRED, Key, Named, Section, Typed
 from sidecar.settings.shapes import Either, Flag, Text, Word
 from sidecar.settings.words import HEADER, HOST, HTTPS, IDENTIFIER, NAME, SECRET, TEXT
 
@@ -22,7 +20,7 @@ PROVIDER_KEYS: Mapping[str, Key] = {
     "grant": Key(
         Word("authorization_code", "client_credentials"),
         "authorization_code",
-        "How tokens are got; `authorization_code` has no effect yet.",
+        "How tokens are got: each user grants them, or they are the agent's own.",
     ),
     "discovery": Key(HTTPS, None, "The authorization server's issuer URL, where its endpoints are learned (RFC 8414)."),
     "authorize_url": Key(HTTPS, None, "The authorization endpoint."),
@@ -122,20 +120,13 @@ class ProviderSection(Section):
 
     def __init__(self, type: str) -> None:  # noqa: A002 - the configuration's word
         spec = TYPES[type]
-        now = unbuilt(Provider("", type, "", grant="client_credentials")) is None
-        keys = {"type": Key(Word(type), REQUIRED, "Which it is.", now=now)}
+        keys = {"type": Key(Word(type), REQUIRED, "Which it is.")}
         for name, key in PROVIDER_KEYS.items():
             if name in spec.required:
                 keys[name] = key._replace(default=REQUIRED)
             elif name in spec.allowed:
                 keys[name] = key
         super().__init__(_provider, {**keys, **PROVIDER_COMMON}, named=True)
-
-    def read(self, node: Node, at: At) -> Any:
-        provider = super().read(node, at)
-        if provider is not SKIP and self.keys["type"].now and unbuilt(provider) is not None:
-            at.reading.note(f"{at.path}.grant has no effect yet, as {provider.grant}")
-        return provider
 
 
 def _provider(**given: Any) -> Provider:
@@ -158,10 +149,17 @@ def _apart(provider: Provider) -> Iterator[Misfit]:
         yield from _api_key(provider)
     if provider.type == "aws":
         yield from _aws(provider)
-    if provider.type == "agent" and provider.acts_as == "agent":
-        yield Misfit("is agent, but the next agent is called for a principal", "Remove it: it is principal.", "acts_as")
     if provider.type in ("api_key", "bearer"):
         yield from _unfit(provider)
+    yield from _whose(provider)
+
+
+def _whose(provider: Provider) -> Iterator[Misfit]:
+    """Whose credential it is."""
+    if provider.acts_as == "agent" and by_users(provider):
+        yield Misfit("is agent, but it is users who grant it", "Remove it: it is principal.", "acts_as", ("grant",))
+    if provider.acts_as == "agent" and provider.type == "agent":
+        yield Misfit("is agent, but the next agent is called for a principal", "Remove it: it is principal.", "acts_as")
     if provider.acts_as == "principal" and TYPES[provider.type].acts_as == "agent":
         yield Misfit("is principal, but the credential is the same for all", "Remove it: it is agent.", "acts_as")
 

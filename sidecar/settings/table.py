@@ -111,17 +111,13 @@ CONFIGURATION = Section(
         "consent": Key(
             Section(
                 Consent,
-                later(
-                    {
-                        "public_url": Key(
-                            HTTPS, None, "The URL of the consent pages; its host must not be the agent's."
-                        ),
-                        "listen": Key(LISTEN, "0.0.0.0:8082", "Where browsers reach them, once `public_url` is set."),
-                        "return_urls": Key(
-                            List(HTTPS_QUERY, "a list of URLs"), [], "Where users may be sent after consent, exactly."
-                        ),
-                    }
-                ),
+                {
+                    "public_url": Key(HTTPS, None, "The URL of the consent pages; its host must not be the agent's."),
+                    "listen": Key(LISTEN, "0.0.0.0:8082", "Where browsers reach them, once `public_url` is set."),
+                    "return_urls": Key(
+                        List(HTTPS_QUERY, "a list of URLs"), [], "Where users may be sent after consent, exactly."
+                    ),
+                },
             ),
             {},
             "Users' consent and connected accounts.",
@@ -129,12 +125,10 @@ CONFIGURATION = Section(
         "vault": Key(
             Section(
                 Vault,
-                later(
-                    {
-                        "url": Key(VAULT_URL, None, "The database of sealed grants.", shown="`sqlite:` in `state.dir`"),
-                        "namespace": Key(NAME, None, "Keeps agents apart that share a vault and a provider's client."),
-                    }
-                ),
+                {
+                    "url": Key(VAULT_URL, None, "The database of sealed grants.", shown="`sqlite:` in `state.dir`"),
+                    "namespace": Key(NAME, None, "Keeps agents apart that share a vault and a provider's client."),
+                },
             ),
             {},
             "Where grants are kept.",

@@ -10,7 +10,7 @@ from sidecar.oauth.assertion import Assertions
 from sidecar.oauth.client_credentials import ClientCredentials
 from sidecar.oauth.credential import Ask, Source
 from sidecar.oauth.exchanged import Exchanged
-from sidecar.oauth.provider import CATALOGUE, Provider, by_users, unbuilt
+from sidecar.oauth.provider import CATALOGUE, Provider, by_users
 from sidecar.oauth.sources import Unbuilt, source
 from sidecar.oauth.static import Static, static
 from sidecar.oauth.surroundings import Surroundings
@@ -40,21 +40,15 @@ async def test_a_type_has_its_source(provider: Provider, kind: type[object]) -> 
 
 
 @pytest.mark.parametrize(
-    ("provider", "what"),
-    [
-        *[(Provider("p", name, "principal", client_id="c", client_secret=S), f"type: {name}") for name in CATALOGUE],
-        (Provider("p", "sandbox", "principal"), "type: sandbox"),
-        (Provider("p", "oauth2", "principal", client_id="c"), "grant: authorization_code"),
-    ],
+    "provider", [Provider("p", "google", "principal", client_id="c", client_secret=S), Provider("p", "aws", "agent")]
 )
-async def test_what_is_not_part_of_this_release_refuses_and_says_so(provider: Provider, what: str) -> None:
-    assert unbuilt(provider) == what
+async def test_what_has_no_room_refuses_and_says_so(provider: Provider) -> None:
     one = await made(provider)
     assert isinstance(one, Unbuilt)
     assert one.fills == {b"authorization"}
     with pytest.raises(NotPermitted) as refused:
         one.ready(Ask(None))
-    assert what in refused.value.reason
+    assert provider.type in refused.value.reason
     assert "isn't part of this release yet" in refused.value.detail
     with pytest.raises(NotPermitted):
         await one.obtain(Ask(None))
@@ -67,8 +61,8 @@ async def test_what_is_not_part_of_this_release_refuses_and_says_so(provider: Pr
         *[(Provider("p", name, "principal", client_id="c", client_secret=S), True) for name in CATALOGUE],
         (Provider("p", "sandbox", "principal"), True),
         (Provider("p", "oauth2", "principal", client_id="c"), True),
-        (Provider("p", "oauth2", "agent", client_id="c"), False),
-        (Provider("p", "google", "agent", client_id="c", client_secret=S), False),
+        (Provider("p", "oauth2", "agent", client_id="c"), True),
+        (Provider("p", "google", "agent", client_id="c", client_secret=S), True),
         (Provider("p", "oauth2", "agent", client_id="c", grant="client_credentials"), False),
         (Provider("p", "agent", "principal", audience="next"), False),
         (Provider("p", "exchange", "principal", standard="rfc8693"), False),

@@ -120,7 +120,7 @@ def test_a_capability_is_read(read: Read) -> None:
         ),
     }
     assert [note for note in settings.notes if note.startswith("capabilities")] == [
-        f"capabilities.all.{key} has no effect yet" for key in ("tools", "arguments", "consent_text")
+        f"capabilities.all.{key} has no effect yet" for key in ("tools", "arguments")
     ]
 
 

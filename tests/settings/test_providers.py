@@ -173,6 +173,13 @@ PROVIDER_PROBLEMS = [
         "Remove it: it is principal.",
     ),
     ("{type: agent}", ".audience", "is missing", "Set  audience: my-agent"),
+    *[
+        (text, ".acts_as", "is agent, but it is users who grant it", "Remove it: it is principal.")
+        for text in (
+            f"{{type: google, client_id: a, client_secret: {S}, acts_as: agent}}",
+            f"{{type: oauth2, client_id: a, client_secret: {S}, discovery: 'https://a', acts_as: agent}}",
+        )
+    ],
     (
         "{type: exchange, standard: rfc8693, client_auth: private_key_jwt, discovery: 'https://a'}",
         ".client_id",
@@ -333,31 +340,6 @@ def test_who_calls_other_agents_has_a_public_url(wrong: Wrong) -> None:
     assert (problem.path, problem.line) == ("providers.next.type", 3)
     assert problem.what == "is agent, and this one has no public URL"
     assert "inbound.public_url" in problem.mend
-
-
-@pytest.mark.parametrize(
-    ("text", "notes"),
-    [
-        (f"type: api_key, key: {S}", []),
-        (f"type: bearer, token: {S}", []),
-        ("type: aws, source: ambient", []),
-        ("type: agent, audience: next", []),
-        (f"type: oauth2, client_id: a, client_secret: {S}, discovery: 'https://a', grant: client_credentials", []),
-        (
-            f"type: oauth2, client_id: a, client_secret: {S}, discovery: 'https://a'",
-            ["providers.p.grant has no effect yet, as authorization_code"],
-        ),
-        (
-            f"type: oauth2, client_id: a, client_secret: {S}, discovery: 'https://a', grant: authorization_code",
-            ["providers.p.grant has no effect yet, as authorization_code"],
-        ),
-        (f"type: google, client_id: a, client_secret: {S}", ["providers.p.type has no effect yet"]),
-    ],
-)
-def test_a_provider_that_is_not_part_of_this_release_is_noted(read: Read, text: str, notes: list[str]) -> None:
-    public = "inbound: {public_url: 'https://agent.example.com'}\n"
-    settings = read(f"{public}providers: {{p: {{{text}}}}}", SECRETS)
-    assert [note for note in settings.notes if "yet" in note] == notes
 
 
 def test_the_sandbox_is_for_development(read: Read) -> None:

@@ -19,7 +19,7 @@ def test_a_row_says_key_value_default_and_meaning() -> None:
 
 def test_types_with_the_same_keys_share_a_table() -> None:
     assert "### `google`, `atlassian`, " in page()
-    assert page().count("| `issuers.*.login` ○ |") == 1
+    assert page().count("| `issuers.*.login` |") == 1
     assert "### `exchange`\n" in page()
     assert "### `sidecar`\n" in page()
 
