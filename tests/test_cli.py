@@ -231,11 +231,10 @@ class TestServe:
     @pytest.mark.parametrize("below", ["", "/below/it"])
     def test_a_folder_that_is_a_file_is_said_to_be_one(self, folder: Path, key: str, below: str) -> None:
         (folder / "taken").write_text("")
-        given = {"state": {"dir": "state"}, "run": {"dir": "run"}, key: {"dir": f"taken{below}"}}
-        listens = "inbound: {listen: '127.0.0.1:0'}\negress: {listen: '127.0.0.1:0'}\nhealth: {listen: '127.0.0.1:0'}\n"
-        (folder / "taken.yaml").write_text(
-            GOOD + listens + json.dumps(given)[1:-1].replace('"', "").replace("}, ", "}\n")
-        )
+        free = {name: {"listen": "127.0.0.1:0"} for name in ("inbound", "egress", "health")}
+        given = {**free, "state": {"dir": "state"}, "run": {"dir": "run"}, key: {"dir": f"taken{below}"}}
+        lines = (f"{name}: {json.dumps(section)}\n" for name, section in given.items())
+        (folder / "taken.yaml").write_text(GOOD + "".join(lines))
         done = sidecar("serve", "--config", "taken.yaml", cwd=folder)
         assert done.returncode == 1
         assert f"{folder / 'taken'} is a file, not a folder\n" in done.stderr

@@ -47,10 +47,20 @@ def write(run_dir: Path, ca_pem: bytes, bundle: bytes, token: Secret | None) -> 
             group = folder.st_gid if shared else -1
             _put(run_dir / TOKEN, token.reveal().encode(), _GROUP if shared else _OWN, group)
     except OSError as error:
+        if (file := in_the_way(run_dir)) is not None:
+            raise FilesUnusable(
+                f"{file} is a file, not a folder\n    move it, or set another folder: run.dir"
+            ) from error
         raise FilesUnusable(
             f"{error.filename or run_dir} can't be written: {error.strerror or error}\n"
             "    make it writable for the sidecar's user, or set another folder: run.dir"
         ) from error
+
+
+def in_the_way(folder: Path) -> Path | None:
+    """What stands where *folder*, or one above it, has to be, and is no folder."""
+    there = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), folder)
+    return there if os.path.lexists(there) and not there.is_dir() else None
 
 
 def _for_group(mode: int) -> bool:

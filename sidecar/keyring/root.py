@@ -56,7 +56,10 @@ def kept(directory: Path) -> Root:
         _make(path)
     if path.stat().st_mode & 0o077:
         raise KeyUnusable(f"{path} can be read by others; run  chmod 600 {path}")
-    return given(Secret(path.read_text(errors="replace").strip()))
+    try:
+        return given(Secret(path.read_text(errors="replace").strip()))
+    except KeyUnusable as error:
+        raise KeyUnusable(f"{path}: {error}, or put back the key that was there") from None
 
 
 def _make(path: Path) -> None:

@@ -103,8 +103,9 @@ class TestWrite:
 
     def test_a_folder_that_cannot_be_is_told_with_what_to_do(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
-        with pytest.raises(FilesUnusable, match=r"file/run can't be written: Not a directory\n    .*run\.dir"):
-            files.write(tmp_path / "file" / "run", CA, CA, TOKEN)
+        for folder in (tmp_path / "file", tmp_path / "file" / "run", tmp_path / "file" / "a" / "run"):
+            with pytest.raises(FilesUnusable, match=r"/file is a file, not a folder\n    .*run\.dir"):
+                files.write(folder, CA, CA, TOKEN)
 
 
 class TestToken:

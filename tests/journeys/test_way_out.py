@@ -158,6 +158,21 @@ async def test_a_refusal_inside_a_tunnel_is_answered_inside_it(tmp_path: Path) -
         assert not at.world.requests
 
 
+async def test_a_whole_https_url_that_comes_without_a_tunnel_leaves_over_tls(tmp_path: Path) -> None:
+    async with out(tmp_path) as at:
+        handle = await at.handle("alice")
+        reader, writer = await asyncio.open_connection(*at.egress.removeprefix("http://").split(":"))
+        head = (
+            f"GET {at.world.url(API, '/v1/x?q=1')} HTTP/1.1\r\nHost: {API}\r\nX-Identity-Invocation: {handle}\r\n\r\n"
+        )
+        writer.write(head.encode())
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+        (seen,) = at.world.requests
+        assert (seen.host, seen.target, seen.tls) == (API, "/v1/x?q=1", True)
+        assert seen.values("authorization") == ["Bearer the-real-one"]
+
+
 async def test_a_refusal_names_the_listener_that_it_is_of(tmp_path: Path) -> None:
     async with out(tmp_path) as at:
         place = at.egress.removeprefix("http://")

@@ -97,8 +97,9 @@ def test_a_damaged_key_is_refused_and_left_as_it_is(tmp_path: Path, content: byt
     path = tmp_path / "key"
     path.write_bytes(content)
     path.chmod(0o600)
-    with pytest.raises(KeyUnusable):
+    with pytest.raises(KeyUnusable) as caught:
         kept(tmp_path)
+    assert str(caught.value).startswith(f"{path}: the state key is ")
     assert path.read_bytes() == content
 
 
