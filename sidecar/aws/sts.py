@@ -55,17 +55,18 @@ class Fault:
         return self.status == 429 or self.code.startswith("Throttl") or self.code in _THROTTLES
 
 
-def endpoint(region: str, environ: Mapping[str, str]) -> str:
-    """The URL of *region*'s STS, or what AWS's SDKs would take in its place. Raise ``ValueError`` for plain http to
-    another machine: the answer is a secret."""
-    given = environ.get("AWS_ENDPOINT_URL_STS") or environ.get("AWS_ENDPOINT_URL")
+def endpoint(region: str, environ: Mapping[str, str], service: str = "sts") -> str:
+    """The URL of *region*'s *service*, or what AWS's SDKs would take in its place. Raise ``ValueError`` for plain http
+    to another machine: the answer is a secret."""
+    variable = f"AWS_ENDPOINT_URL_{service.upper()}"
+    given = environ.get(variable) or environ.get("AWS_ENDPOINT_URL")
     if not given:
         suffix = next((suffix for prefix, suffix in _SUFFIXES if region.startswith(prefix)), "amazonaws.com")
-        return f"https://sts.{region}.{suffix}/"
+        return f"https://{service}.{region}.{suffix}/"
     parts = urlsplit(given)
     loopback = parts.hostname in ("127.0.0.1", "::1", "localhost")
     if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
-        raise ValueError("AWS_ENDPOINT_URL_STS is neither https:// nor on loopback")
+        raise ValueError(f"{variable} is neither https:// nor on loopback")
     return f"{given.rstrip('/')}/"
 
 
