@@ -121,23 +121,23 @@ class Declared:
         self._rules = tuple(_Rule(capability) for capability in capabilities)
         self._by_route = _index((name, rule) for rule in self._rules for name in rule.capability.routes)
         self._by_provider = _index((rule.capability.provider, rule) for rule in self._rules)
-        self._remembered: dict[_Question, tuple[Principal | None, tuple[_Rule, ...]]] = {}
+        self._remembered: dict[_Question, tuple[Principal | None, tuple[_Rule, ...], frozenset[str]]] = {}
         """Whom the rules are for doesn't change: what depends on no more than that is worked out once. The principal is
         kept with its answer, so that no other object can have its ``id``."""
 
     def decide(self, access: Access, now: float) -> Decision:
-        rules = self._open_to(access)
+        rules, most = self._open_to(access)
         holding = (rule for rule in rules if next(rule.lacks_now(access, now), None) is None)
         first = next(holding, None)
         if first is None:
             return self._denied(access, now)
-        if access.scopes or len(rules) == 1:
+        if access.scopes or most <= first.capability.scopes:
             return first.allows
         scopes = first.capability.scopes.union(*(rule.capability.scopes for rule in holding))
         return first.allows if scopes == first.capability.scopes else Decision(first.capability.name, scopes)
 
-    def _open_to(self, access: Access) -> tuple[_Rule, ...]:
-        """The rules that allow it, but for what depends on the time and on the request."""
+    def _open_to(self, access: Access) -> tuple[tuple[_Rule, ...], frozenset[str]]:
+        """The rules that allow it, but for what depends on the time and on the request, and all scopes they name."""
         question = (id(access.principal), access.route, access.provider, access.scopes)
         found = self._remembered.get(question)
         if found is None:
@@ -145,8 +145,9 @@ class Declared:
             if len(self._remembered) >= self.MOST_REMEMBERED:
                 for key in list(self._remembered)[: self.MOST_REMEMBERED // 2]:
                     del self._remembered[key]
-            found = self._remembered[question] = (access.principal, rules)
-        return found[1]
+            scopes = frozenset[str]().union(*(rule.capability.scopes for rule in rules))
+            found = self._remembered[question] = (access.principal, rules, scopes)
+        return found[1], found[2]
 
     def _concerned(self, access: Access) -> tuple[_Rule, ...]:
         if access.route is not None:
