@@ -11,10 +11,11 @@ _HEAD = """\
 
 <!-- Written by `python -m sidecar.oauth.catalog.reference`. Don't edit. -->
 
-OAuth providers that are known by name: `type` is enough for their endpoints and for what they do differently. **Users
-can't connect accounts yet**: that comes with the consent pages. What counts already is that scopes may be written by
-either name in [capabilities](capabilities.md), routes and calls. Any other provider is
-[`oauth2`](../how-to/client-credentials.md).
+OAuth providers that are known by name: `type` is enough for their endpoints and for what they do differently. How the
+client is registered: [Google](../how-to/google.md), [Slack](../how-to/slack.md), [GitHub](../how-to/github.md),
+[Microsoft](../how-to/microsoft.md). Its redirect URI is always
+`https://<host of consent.public_url>/callback/<the provider's name in the configuration>`. Any other provider is
+[`oauth2`](../how-to/client-credentials.md): by `discovery`, or with `authorize_url` and `token_url`.
 
 | `type` | keys beside `client_id`, `client_secret` | renewed | asked for with every grant | revoked on disconnect |
 |---|---|---|---|---|

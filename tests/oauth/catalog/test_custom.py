@@ -49,10 +49,28 @@ def test_without_metadata_nothing_is_assumed() -> None:
     assert dict(one.parameters) == {}
 
 
+def test_a_hint_is_given_where_the_server_knows_users_by_openid() -> None:
+    assert entry(provider(), FOUND).hint == "login_hint"
+    assert entry(provider(), Endpoint(f"{ISSUER}/t", ISSUER, f"{ISSUER}/a")).hint == ""
+
+
+def test_openid_and_offline_access_alone_take_a_fresh_consent() -> None:
+    scopes = frozenset({"openid", "offline_access"})
+    assert (
+        entry(provider(), Endpoint(f"{ISSUER}/t", ISSUER, f"{ISSUER}/a", None, scopes)).parameters["prompt"]
+        == "consent"
+    )
+
+
 def test_offline_access_without_openid_needs_no_fresh_consent() -> None:
     one = entry(provider(), Endpoint(f"{ISSUER}/t", ISSUER, f"{ISSUER}/a", None, frozenset({"offline_access"})))
     assert one.always == {"offline_access"}
     assert "prompt" not in one.parameters
+
+
+def test_without_a_token_endpoint_there_is_no_entry() -> None:
+    with pytest.raises(ProviderRefused):
+        entry(provider(authorize_url=f"{ISSUER}/a"))
 
 
 def test_metadata_without_an_authorization_endpoint_is_refused() -> None:
