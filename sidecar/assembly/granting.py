@@ -2,7 +2,7 @@
 the commands. Nothing of it is imported before a user has granted something, or is to be asked."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sidecar.assembly.ground import Ground
@@ -18,6 +18,7 @@ from sidecar.vault.grant import Grant, Owner
 
 if TYPE_CHECKING:
     from sidecar.consent.surroundings import Surroundings as Consent
+    from sidecar.oauth.broker import Broker
 
 _POSTGRESQL = "postgresql:"
 
@@ -100,6 +101,17 @@ class Connected:
         if self._ground.consenting is None:
             raise NotPermitted("there is no way out yet")
         return self._ground.consenting.surroundings()
+
+
+async def keep_alive(ground: Ground, sources: Callable[[], Mapping[str, Source]]) -> None:
+    """Grants that would end because nobody uses them, until cancelled. *sources* are those in force."""
+    from sidecar.oauth import idle
+    from sidecar.oauth.granted import Granted
+
+    def brokers() -> "list[Broker]":
+        return [each.broker for each in sources().values() if isinstance(each, Granted)]
+
+    await idle.keep(ground.keeping.vault, brokers, time.time)
 
 
 def _dead(ground: Ground, provider: Provider, ask: Ask, scopes: frozenset[str], why: str) -> None:

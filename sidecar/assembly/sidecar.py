@@ -14,15 +14,15 @@ from typing import Any
 from sidecar import __version__
 from sidecar.agent import files
 from sidecar.assembly.consenting import Consenting
-from sidecar.assembly.granting import Connected
-from sidecar.assembly.ground import Ground, Unstartable, lifetimes, opened
+from sidecar.assembly.granting import Connected, keep_alive
+from sidecar.assembly.ground import Ground, Unstartable, lifetimes, opened, rooted
 from sidecar.assembly.house import House, build, changed_issuers
 from sidecar.assembly.keeping import needed
 from sidecar.assembly.outward import Outward, doomed, outward
 from sidecar.egress.ca import Authority, CaUnusable
 from sidecar.events import Attribute, Event, Name
 from sidecar.inbound import headers
-from sidecar.keyring.root import KeyUnusable
+from sidecar.keyring.root import KeyUnusable, Root
 from sidecar.ops.through import Through
 from sidecar.relay import proxied
 from sidecar.relay.head import Head, parse
@@ -58,7 +58,9 @@ class Listener:
 class Sidecar:
     """Everything that runs. Made by ``running``."""
 
-    def __init__(self, settings: Settings, config: Path, environ: Mapping[str, str], tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, settings: Settings, root: Root, config: Path, environ: Mapping[str, str], tasks: asyncio.TaskGroup
+    ) -> None:
         self.settings = self._started = settings
         self.listeners: dict[str, Listener] = {}
         self._config = config
@@ -73,7 +75,7 @@ class Sidecar:
         self._tls: ssl.SSLContext | None = None
         self._draining = False
         self._run_dir, self._state_dir = settings.run.dir, settings.state.dir
-        self._ground = opened(settings, environ, self._loop, tasks)
+        self._ground = opened(settings, root, environ, self._loop, tasks)
         self._journal = self._ground.journal
         self._house = build(settings, self._ground)
         self._api = Own(self._identity_api, self._loop)
@@ -92,6 +94,7 @@ class Sidecar:
         self._keep_keys()
         if needed(settings):
             await self._open_vault()
+            self._run(keep_alive(self._ground, lambda: self._out.sources))
         if inbound.tls is not None:
             self._tls = _certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), settings)
         limits = _limits(inbound.limits, "inbound.limits")
@@ -103,7 +106,7 @@ class Sidecar:
         )
         await self._open_way_out()
         consenting = self._ground.consenting
-        if consenting is not None and consenting.asks:
+        if consenting is not None and settings.consent.public_url is not None:
             await self._listen("consent", settings.consent.listen, self._own_relay(consenting.application))
         self._run(self._sweep())
         if settings.reload == "watch":
@@ -390,7 +393,7 @@ class Sidecar:
 async def running(settings: Settings, config: Path, environ: Mapping[str, str]) -> AsyncIterator[Sidecar]:
     """A sidecar from the opening of its listeners to its end, undrained. Raise ``Unstartable``."""
     async with asyncio.TaskGroup() as tasks:
-        sidecar = Sidecar(settings, config, environ, tasks)
+        sidecar = Sidecar(settings, await rooted(settings, environ), config, environ, tasks)
         try:
             await sidecar.start()
             yield sidecar
@@ -422,6 +425,7 @@ def _needs_restart(before: Settings, after: Settings) -> Iterator[str]:
         ("inbound.listen", before.inbound.listen, after.inbound.listen),
         ("inbound.tls", before.inbound.tls is None, after.inbound.tls is None),
         ("egress.listen", before.egress.listen, after.egress.listen),
+        ("consent.public_url", before.consent.public_url is None, after.consent.public_url is None),
         ("consent.listen", before.consent.listen, after.consent.listen),
         ("health.listen", before.health.listen, after.health.listen),
         ("state", before.state, after.state),

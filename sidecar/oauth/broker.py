@@ -141,6 +141,20 @@ class Broker:
         )
         raise ConsentRequired.at(url, session, f"{self._provider.name}: {found.why}")
 
+    async def at(self) -> At:
+        """Where its grants are given. Raise a ``Refusal``."""
+        entry = await self._renewal.entry()
+        return At(entry.server, self._provider.client_id or "", self._namespace)
+
+    async def keep_alive(self, grant: Grant, due: Callable[[Entry, Grant], bool]) -> bool:
+        """Renew *grant*, if it is *due*, though nobody has asked for it: whether it was. Raise as ``Vault.refresh``
+        does."""
+        entry = await self._renewal.entry()
+        if not due(entry, grant):
+            return False
+        await self._renewed(Ask(None), entry, grant, frozenset())
+        return True
+
     def drop(self, owner: Owner) -> None:
         """What is held of *owner* is no longer what they granted."""
         self._tokens.drop(lambda key: key[0] == owner)
@@ -197,8 +211,7 @@ class Broker:
             return self._missing(wanted, "the grant was given back")
 
     async def _found(self, ask: Ask, key: _Key, entry: Entry, wanted: frozenset[str]) -> "Held[_Vended | _Missing]":
-        at = At(entry.server, self._provider.client_id or "", self._namespace)
-        grants = await self._vault.find(key[0], at)
+        grants = await self._vault.find(key[0], await self.at())
         enough = choice.enough(entry, grants, wanted)
         last, now = self._last(key), self._clock()
         renews = last is not None and (last.grant.refresh_token is not None or ask.force)

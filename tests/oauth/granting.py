@@ -54,7 +54,8 @@ class Family:
         """What is answered whatever is asked."""
 
     async def __call__(self, request: Request) -> Response:
-        form = dict(parse_qsl(request.body.decode()))
+        as_json = request.headers.get("Content-Type") == "application/json"
+        form = json.loads(request.body) if as_json else dict(parse_qsl(request.body.decode()))
         self.calls.append(form.get("refresh_token", ""))
         await asyncio.sleep(self.seconds)
         if self.instead is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sidecar.errors import ProviderRefused, ProviderUnreachable, RateLimited, Refusal
+from sidecar.errors import ProviderRefused, ProviderUnreachable, RateLimited, Refusal, VaultUnavailable
 from sidecar.oauth import kept
 from sidecar.oauth.kept import Held, Kept, held
 
@@ -337,3 +337,37 @@ async def test_closing_forgets_all_and_refuses_those_who_wait() -> None:
         assert one.ready() is None
         assert (await one.refused()).retry_after == 1
         assert one.drawn == 1
+
+
+async def test_what_was_got_last_is_known_even_when_it_is_over() -> None:
+    async with well() as one:
+        assert one.kept.last("a") is None
+        await one.obtain("a")
+        one.now[0] += 1e6
+        assert one.ready("a") is None
+        assert one.kept.last("a") == 1
+
+
+async def test_what_is_dropped_is_got_anew_and_what_was_under_way_for_it_is_not_kept() -> None:
+    async with well(closed=True) as one:
+        waiting = asyncio.ensure_future(one.obtain("a"))
+        await settled()
+        one.kept.drop(lambda key: key == "a")
+        one.gate.set()
+        assert await waiting == 1
+        assert one.ready("a") is None
+        await one.obtain("a")
+        await one.obtain("b")
+        one.kept.drop(lambda key: key == "a")
+        assert one.ready("a") is None
+        assert one.ready("b") is not None
+
+
+async def test_a_vault_that_is_away_is_asked_again_soon_however_long_it_was_away() -> None:
+    async with well() as one:
+        one.fails = lambda: VaultUnavailable("away", retry_after=1)
+        for _ in range(20):
+            await one.refused()
+            one.now[0] += 1.1
+        one.fails = None
+        assert await one.obtain() == 21
