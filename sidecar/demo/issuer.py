@@ -4,7 +4,7 @@ It hands a token to whoever asks, in anyone's name: that is what makes it a demo
 ``development: true`` is set, which keeps every listener on loopback.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,14 @@ class Issuer:
         key = self._keys[person.algorithm]
         return jwt.encode(claims, key, person.algorithm, headers={"kid": f"demo-{person.algorithm}"})
 
+    def id_token(self, url: str, person: Person, client_id: str, nonce: str) -> str:
+        """What says to a client that *person* has signed in (OpenID Connect Core, section 2)."""
+        now = int(self._clock())
+        claims = {"iss": url, "sub": person.subject, "aud": client_id, "iat": now, "exp": now + LIFETIME}
+        claims |= {"nonce": nonce, "name": person.name, "email": person.email, "email_verified": True}
+        key = self._keys[person.algorithm]
+        return jwt.encode(claims, key, person.algorithm, headers={"kid": f"demo-{person.algorithm}"})
+
     def keys(self) -> dict[str, list[dict[str, Any]]]:
         """The JWKS (RFC 7517): public halves alone."""
         return {
@@ -78,13 +86,20 @@ def _public(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> dict[str, An
     return jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
 
 
-def application(issuer: Issuer) -> web.Application:
+Redeem = Callable[[web.Request], Awaitable[web.Response]]
+
+
+def application(
+    issuer: Issuer, *, redeem: Redeem | None = None, sign_in: Sequence[web.RouteDef] = ()
+) -> web.Application:
     """Serve *issuer* as an OpenID provider; its URL is the one under which it is asked.
 
     ``GET /token/alice`` answers with a bare token, made for ``$(curl -s …)``; ``?seconds=`` and ``?audience=`` vary it.
     ``POST /token`` is the OAuth form of the same (RFC 6749, section 4.3): ``grant_type=password`` and ``username``.
+    *sign_in* are the routes of a page on which people sign in, and *redeem* takes the codes that they get there
+    (``demo.login``).
     """
-    endpoints = _Endpoints(issuer)
+    endpoints = _Endpoints(issuer, redeem)
     app = web.Application()
     app.add_routes(
         [
@@ -92,14 +107,23 @@ def application(issuer: Issuer) -> web.Application:
             web.get("/jwks", endpoints.jwks),
             web.get("/token/{person}", endpoints.bare),
             web.post("/token", endpoints.oauth),
+            *sign_in,
         ]
     )
     return app
 
 
+_SIGN_IN = {
+    "grant_types_supported": ["authorization_code", "password"],
+    "response_types_supported": ["code"],
+    "code_challenge_methods_supported": ["S256"],
+    "authorization_response_iss_parameter_supported": True,
+}
+
+
 class _Endpoints:
-    def __init__(self, issuer: Issuer) -> None:
-        self._issuer = issuer
+    def __init__(self, issuer: Issuer, redeem: Redeem | None) -> None:
+        self._issuer, self._redeem = issuer, redeem
 
     async def discovery(self, request: web.Request) -> web.Response:
         url = _url(request)
@@ -109,6 +133,7 @@ class _Endpoints:
             "token_endpoint": f"{url}/token",
             "grant_types_supported": ["password"],
             "response_types_supported": [],
+            **(_SIGN_IN | {"authorization_endpoint": f"{url}/authorize"} if self._redeem is not None else {}),
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256", "ES256"],
         }
@@ -131,6 +156,8 @@ class _Endpoints:
     async def oauth(self, request: web.Request) -> web.Response:
         form = await request.post()
         person = PEOPLE.get(str(form.get("username")))
+        if form.get("grant_type") == "authorization_code" and self._redeem is not None:
+            return await self._redeem(request)
         if form.get("grant_type") != "password":
             return web.json_response({"error": "unsupported_grant_type"}, status=400)
         if person is None:

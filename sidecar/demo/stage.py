@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +16,10 @@ from sidecar import assembly, settings
 from sidecar.demo import agent, issuer
 from sidecar.demo.calendar import Calendar
 from sidecar.demo.issuer import Issuer, Person
+from sidecar.demo.login import Login
+from sidecar.demo.provider import Sandbox
 from sidecar.demo.server import serving
+from sidecar.demo.visitor import Visitor
 
 CONFIGURATION = """\
 development: true                  # loopback http, for this demo
@@ -25,11 +29,16 @@ issuers:
     type: oidc
     issuer: "{issuer}"
     audience: {audience}
+    login: {{client_id: demo-pages}}
 providers:
   calendar:
     type: api_key
     key: {{env: CALENDAR_KEY}}
     header: X-Calendar-Key
+  own:
+    type: sandbox                # people's own calendars
+    url: "{sandbox}"
+    client_id: demo-sidecar
 egress:
   listen: "127.0.0.1:0"
   routes:
@@ -37,13 +46,27 @@ egress:
       url: "{calendar}"
       provider: calendar
       private: true                # it is on this machine
+    own:
+      url: "{sandbox}/calendar"
+      provider: own
+      scopes: [calendar.read]
+      private: true
     payroll:
       url: "{calendar}/payroll"
       provider: calendar
       private: true
 capabilities:
   look-up: {{who: any, routes: [calendar]}}
+  read-own:
+    who: any
+    provider: own
+    scopes: [calendar.read]
+    routes: [own]
+    consent_text: It looks, and never changes anything.
   pay: {{who: {{groups: [board]}}, routes: [payroll]}}
+consent:
+  public_url: "{pages}"
+  listen: "{pages_at}"
 """
 """What matters of the configuration; the story shows it as it is used."""
 
@@ -88,6 +111,11 @@ class Stage:
     configuration: str
     home: Path
     calendar: Calendar
+    sandbox: Sandbox
+    pages: str
+    """The consent pages."""
+    browser: Visitor
+    """Alice's."""
     _issuer: Issuer
     _http: aiohttp.ClientSession
 
@@ -130,13 +158,23 @@ async def staged(clock: Callable[[], float]) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         home = Path(stack.enter_context(TemporaryDirectory(prefix="sidecar-demo-")))
         signer = Issuer(clock)
-        issuer_url = await stack.enter_async_context(serving(issuer.application(signer)))
+        login = Login(signer)
+        own = issuer.application(signer, redeem=login.redeem, sign_in=login.routes())
+        issuer_url = await stack.enter_async_context(serving(own))
         way_out: list[str] = []
         agent_url = await stack.enter_async_context(serving(agent.application(lambda: way_out[0])))
         calendar = Calendar()
         calendar_url = await stack.enter_async_context(serving(calendar.application()))
+        sandbox = Sandbox(clock)
+        pages = f"127.0.0.1:{_free_port()}"
         shown = CONFIGURATION.format(
-            audience=issuer.AUDIENCE, agent=agent_url, issuer=issuer_url, calendar=calendar_url
+            audience=issuer.AUDIENCE,
+            agent=agent_url,
+            issuer=issuer_url,
+            calendar=calendar_url,
+            sandbox=await stack.enter_async_context(serving(sandbox.application())),
+            pages=f"http://{pages}",
+            pages_at=pages,
         )
         file = home / "sidecar.yaml"
         file.write_text(shown + _PLACES.format(home=home))
@@ -144,6 +182,8 @@ async def staged(clock: Callable[[], float]) -> AsyncIterator[Stage]:
         sidecar = await stack.enter_async_context(assembly.running(settings.load(file, environ), file, environ))
         way_out.append(sidecar.listeners["egress"].url)
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)))
+        jar = aiohttp.CookieJar(unsafe=True)  # of a host that is an address
+        browser = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
         yield Stage(
             inbound=sidecar.listeners["inbound"].url,
             health=sidecar.listeners["health"].url,
@@ -151,9 +191,20 @@ async def staged(clock: Callable[[], float]) -> AsyncIterator[Stage]:
             configuration=shown,
             home=home,
             calendar=calendar,
+            sandbox=sandbox,
+            pages=f"http://{pages}",
+            browser=Visitor(browser),
             _issuer=signer,
             _http=http,
         )
+
+
+def _free_port() -> int:
+    """One for the pages: users' browsers, and the providers that send them back, know them by it."""
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        port: int = trial.getsockname()[1]
+        return port
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:

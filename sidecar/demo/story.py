@@ -45,6 +45,7 @@ class Story:
             ("A stream", self.stream),
             ("The agent looks something up", self.look_up),
             ("What it may not have", self.denied),
+            ("Alice is asked, once", self.consent),
             ("The record", self.record),
         )
         for number, (title, chapter) in enumerate(chapters, 1):
@@ -156,6 +157,47 @@ class Story:
             self.terminal.step(f"refused: {code}", answer.get("code") == code, answer)
         self.terminal.step("none of it got there", len(self.stage.calendar.asked) == 2)
 
+    async def consent(self) -> None:
+        self.terminal.say(
+            """Alice has a calendar of her own, elsewhere. The agent can't have its token before she has agreed: its
+            call is answered with a link, on a host on which only the sidecar writes."""
+        )
+        if (link := await self._asked_for("no consent yet")) is None:
+            return
+        self.terminal.say("In her browser she says who she is, at the issuer that she always uses, and agrees:")
+        page = await self.stage.browser.open(link)
+        self.terminal.step(f"the page asks: {page.heading}", "would like to use your Own account" in page.heading)
+        page = await self.stage.browser.send(page)
+        page = await self.stage.browser.send(page, person="alice")
+        page = await self.stage.browser.send(page, account="alice", scope="calendar.read", decision="allow")
+        self.terminal.step(f"and says at the end: {page.heading}", page.heading == "Own is connected", page.heading)
+        for what in ("with her token attached", "without asking again"):
+            answer = (await self._own()).json()
+            self.terminal.answers(f"her calendar: {answer.get('status')}", [str(answer.get("answer"))])
+            self.terminal.step(f"the agent reads it, {what}", answer.get("status") == 200, answer)
+        self.terminal.step("her calendar and no other", self.stage.sandbox.asked == ["alice"] * 2)
+        self.terminal.say(f"She can end it whenever she likes, under {self.stage.pages}/accounts:")
+        page = await self.stage.browser.open(f"{self.stage.pages}/accounts/disconnect/own")
+        page = await self.stage.browser.send(page, "/disconnect/own")
+        self.terminal.step("she disconnects", page.heading == "Connected accounts", page.heading)
+        await self._asked_for("and the agent has to ask again")
+
+    async def _own(self) -> Answer:
+        self.terminal.asks("GET /look-up/own/events", ["Authorization: Bearer <Alice's token>"])
+        return await self.stage.call("/look-up/own/events", self._with(ALICE))
+
+    async def _asked_for(self, what: str) -> str | None:
+        """The link that the agent's call is answered with; ``None``: there is none, which the step says."""
+        answer = (await self._own()).json()
+        link = _link(answer.get("answer"))
+        where, _, session = link.rpartition("/")
+        self.terminal.answers(
+            f"{answer.get('status')}", [f"Sidecar-Error: {answer.get('code')}", f"{where}/…" if session else ""]
+        )
+        expected = answer.get("code") == "consent_required" and link.startswith(f"{self.stage.pages}/connect/")
+        self.terminal.step(what, expected, answer.get("code"))
+        return link if expected else None
+
     async def record(self) -> None:
         self.terminal.say(
             """Whatever happens to an identity is written down before the answer is sent. Alice's application began a
@@ -209,6 +251,15 @@ class Story:
     def _refusal(self, answer: Answer, status: int, code: str) -> None:
         found = answer.status, answer.headers.get("sidecar-error"), answer.json().get("code")
         self.terminal.step(f"refused: {status} {code}", found == (status, code, code), found)
+
+
+def _link(problem: object) -> str:
+    """Where a user agrees; empty where *problem* doesn't say."""
+    try:
+        said = json.loads(problem) if isinstance(problem, str) else None
+    except ValueError:
+        said = None
+    return str(said.get("authorization_url", "")) if isinstance(said, dict) else ""
 
 
 def _tampered(token: str) -> str:
