@@ -46,6 +46,11 @@ class Call:
     host: str = ""
     """Whom it is for, where no route says so."""
 
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What the provider was asked for, where the route doesn't say: what the capabilities allow."""
+        return self.decision.scopes if self.decision is not None else frozenset()
+
     def joins(self, invocation: Invocation) -> None:
         """It is of *invocation*'s trace, whatever trace the agent says."""
         if self.trace_id != invocation.trace_id:
@@ -76,7 +81,7 @@ class Record:
         self._subjects = subjects
         self._clock_ns = clock_ns
         self._open_count = open_count
-        self._templates: dict[tuple[str, str, str, bool], Template] = {}
+        self._templates: dict[tuple[str, str, str, frozenset[str], bool], Template] = {}
         self.own_during = 0
         """The agent's own calls while invocations were open, since the start."""
 
@@ -86,10 +91,10 @@ class Record:
         during = invocation is None and self._open_count() > 0
         self.own_during += during
         who = invocation.principal.id if invocation is not None else str(call.caller)
-        key = (who, leg.route.name, capability, during)
+        key = (who, leg.route.name, capability, call.scopes, during)
         template = self._templates.get(key)
         if template is None:
-            template = self._template(call.caller, leg, capability, during=during)
+            template = self._template(call, leg, capability, during=during)
             if len(self._templates) >= _MOST:
                 self._templates.clear()
             self._templates[key] = template
@@ -117,7 +122,7 @@ class Record:
             return
         attributes: dict[str, Value] = self._who(call.caller)
         if call.leg is not None:
-            attributes |= _route(call.leg)
+            attributes |= _route(call.leg, call.scopes)
         trace = Trace(call.trace_id, call.span_id, call.parent, call.flags)
         self._spans(Ended(trace, call.began, self._clock_ns(), method, path, status, attributes, outward=True))
 
@@ -140,7 +145,7 @@ class Record:
         attributes |= self._who(call.caller)
         attributes[Attribute.REASON] = refusal.reason
         if call.leg is not None:
-            attributes |= _route(call.leg)
+            attributes |= _route(call.leg, call.scopes)
         elif call.host:
             attributes[Attribute.SERVER] = call.host
         if call.decision is not None and call.decision.nearest:
@@ -160,10 +165,10 @@ class Record:
     def _event(self, name: str, call: Call, attributes: Mapping[str, Value]) -> bytes:
         return Event(name, self._clock_ns(), call.trace_id.decode(), call.span_id.decode(), attributes).encode()
 
-    def _template(self, caller: Caller, leg: Leg, capability: str, *, during: bool) -> Template:
+    def _template(self, call: Call, leg: Leg, capability: str, *, during: bool) -> Template:
         attributes = {
-            **self._who(caller, bound=False),
-            **_route(leg),
+            **self._who(call.caller, bound=False),
+            **_route(leg, call.scopes),
             Attribute.CAPABILITY: capability,
             Attribute.OUTCOME: "attached" if leg.route.provider is not None else "passed",
         }
@@ -187,11 +192,12 @@ def _asked(head: Head[Any]) -> dict[str, Value]:
     }
 
 
-def _route(leg: Leg) -> dict[str, Value]:
+def _route(leg: Leg, scopes: frozenset[str] = frozenset()) -> dict[str, Value]:
+    """*scopes*: what was asked for, where the route names none."""
     route = leg.route
     said: dict[str, Value] = {Attribute.ROUTE: route.name, Attribute.SERVER: leg.destination.host}
     if route.provider is not None:
         said[Attribute.PROVIDER] = route.provider
-    if route.scopes:
-        said[Attribute.SCOPES] = tuple(sorted(route.scopes))
+    if asked := route.scopes or scopes:
+        said[Attribute.SCOPES] = tuple(sorted(asked))
     return said

@@ -144,3 +144,12 @@ def test_a_call_whose_agent_says_the_right_trace_keeps_the_agents_span(out: Out)
     call = Call(invocation.trace_id, SPAN, b"b7ad6b7169203331", b"00")
     call.joins(invocation)
     assert (call.parent, call.flags) == (b"b7ad6b7169203331", b"00")
+
+
+def test_where_the_route_names_no_scopes_those_of_the_capability_are_recorded(out: Out) -> None:
+    bare = Leg.of(Route("bare", "https://api.example.com", "token"))
+    kept = record(out)
+    for scopes in (frozenset({"read"}), frozenset({"read", "write"})):
+        call = Call(TRACE, SPAN, leg=bare, caller=AGENT, decision=Decision("sell", scopes))
+        kept.attached(call, bare, head(out), "sell")
+    assert [event["attributes"]["identity.scopes"] for event in out.journal.events] == [["read"], ["read", "write"]]
