@@ -56,3 +56,18 @@ def test_slacks_two_tokens_are_never_taken_for_each_other() -> None:
     assert answers.slack_bot(both)["access_token"] == "bots"
     assert answers.slack_bot({**both, "token_type": "user"}) == {}
     assert answers.slack_user({**both, "authed_user": {"id": "U1"}}) == {}
+
+
+def test_hubspots_list_of_scopes_stands_for_the_one_that_is_missing() -> None:
+    assert answers.hubspot({"scopes": ["a"]})["scope"] == ["a"]
+    assert answers.hubspot({"scopes": ["a"], "scope": "b"})["scope"] == "b"
+    assert "scope" not in answers.hubspot({"scopes": "a"})
+
+
+def test_an_error_of_the_standards_counts_more_than_ones_own() -> None:
+    assert (
+        answers.notion({"object": "error", "error": "invalid_grant", "code": "unauthorized"})["error"]
+        == "invalid_grant"
+    )
+    assert answers.hubspot({"status": "BAD_CLIENT_ID", "error": "invalid_grant"})["error"] == "invalid_grant"
+    assert answers.notion({"object": "page", "code": "unauthorized"}).get("error") is None
