@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sidecar.agent.files import in_the_way
 from sidecar.assembly.keeping import Keeping
+from sidecar.assembly.state_key import state_key
 from sidecar.egress.address import Own
 from sidecar.egress.ca import Authority
 from sidecar.egress.dial import here
@@ -21,7 +22,7 @@ from sidecar.invocation.invocation import Invocations, Lifetimes
 from sidecar.invocation.proof import Proofs
 from sidecar.journal import Collector, Journal, Subjects, Unusable
 from sidecar.keyring.once import Once
-from sidecar.keyring.root import KeyUnusable, Root, given, kept
+from sidecar.keyring.root import KeyUnusable, Root
 from sidecar.keyring.signing import LABEL, SEED_BYTES, SigningKey
 from sidecar.secret import Secret
 from sidecar.settings import Settings
@@ -106,10 +107,13 @@ class Ground:
 
 
 def opened(
-    settings: Settings, environ: Mapping[str, str], loop: asyncio.AbstractEventLoop, tasks: asyncio.TaskGroup
+    settings: Settings,
+    root: Root,
+    environ: Mapping[str, str],
+    loop: asyncio.AbstractEventLoop,
+    tasks: asyncio.TaskGroup,
 ) -> Ground:
-    """Open the state directory and all that is kept in it. Raise ``Unstartable``."""
-    root = _root(settings)
+    """Open what is kept in the state directory. Raise ``Unstartable``."""
     invocations = Invocations(lifetimes(settings), handles=Handles(os.urandom), clock=loop.time)
     agent = _agent(settings)
     known = agent.reveal().encode() if agent is not None else None
@@ -146,12 +150,11 @@ def _agent(settings: Settings) -> Secret | None:
     return token if isinstance(token, Secret) else None
 
 
-def _root(settings: Settings) -> Root:
-    """The state key. Raise ``Unstartable``."""
+async def rooted(settings: Settings, environ: Mapping[str, str]) -> Root:
+    """The state directory, and the state key. Raise ``Unstartable``."""
     directory = settings.state.dir
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return given(settings.state.key) if settings.state.key is not None else kept(directory)
+        return await state_key(settings, environ)
     except KeyUnusable as error:
         raise Unstartable(str(error)) from error
     except OSError as error:

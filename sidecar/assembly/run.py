@@ -16,6 +16,7 @@ from sidecar.agent.orphans import FIRST, Orphans
 from sidecar.assembly.ground import Unstartable
 from sidecar.assembly.serve import announce, held
 from sidecar.assembly.sidecar import Sidecar, running
+from sidecar.assembly.state_key import variables as of_key_service
 from sidecar.settings import Settings
 from sidecar.wire.endpoint import Unix
 
@@ -119,7 +120,8 @@ class Together:
         if agents is not None:
             variables = {**variables, **agents.variables}
             _give(settings.run.dir, agents, token is not None)
-        return environment.inherited(environ, variables, read=settings.environ, providers=providers)
+        read = settings.environ | of_key_service(settings)
+        return environment.inherited(environ, variables, read=read, providers=providers)
 
     # signals
 

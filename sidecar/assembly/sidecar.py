@@ -15,14 +15,14 @@ from sidecar import __version__
 from sidecar.agent import files
 from sidecar.assembly.consenting import Consenting
 from sidecar.assembly.granting import Connected, keep_alive
-from sidecar.assembly.ground import Ground, Unstartable, lifetimes, opened
+from sidecar.assembly.ground import Ground, Unstartable, lifetimes, opened, rooted
 from sidecar.assembly.house import House, build, changed_issuers
 from sidecar.assembly.keeping import needed
 from sidecar.assembly.outward import Outward, doomed, outward
 from sidecar.egress.ca import Authority, CaUnusable
 from sidecar.events import Attribute, Event, Name
 from sidecar.inbound import headers
-from sidecar.keyring.root import KeyUnusable
+from sidecar.keyring.root import KeyUnusable, Root
 from sidecar.ops.through import Through
 from sidecar.relay import proxied
 from sidecar.relay.head import Head, parse
@@ -58,7 +58,9 @@ class Listener:
 class Sidecar:
     """Everything that runs. Made by ``running``."""
 
-    def __init__(self, settings: Settings, config: Path, environ: Mapping[str, str], tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, settings: Settings, root: Root, config: Path, environ: Mapping[str, str], tasks: asyncio.TaskGroup
+    ) -> None:
         self.settings = self._started = settings
         self.listeners: dict[str, Listener] = {}
         self._config = config
@@ -73,7 +75,7 @@ class Sidecar:
         self._tls: ssl.SSLContext | None = None
         self._draining = False
         self._run_dir, self._state_dir = settings.run.dir, settings.state.dir
-        self._ground = opened(settings, environ, self._loop, tasks)
+        self._ground = opened(settings, root, environ, self._loop, tasks)
         self._journal = self._ground.journal
         self._house = build(settings, self._ground)
         self._api = Own(self._identity_api, self._loop)
@@ -391,7 +393,7 @@ class Sidecar:
 async def running(settings: Settings, config: Path, environ: Mapping[str, str]) -> AsyncIterator[Sidecar]:
     """A sidecar from the opening of its listeners to its end, undrained. Raise ``Unstartable``."""
     async with asyncio.TaskGroup() as tasks:
-        sidecar = Sidecar(settings, config, environ, tasks)
+        sidecar = Sidecar(settings, await rooted(settings, environ), config, environ, tasks)
         try:
             await sidecar.start()
             yield sidecar

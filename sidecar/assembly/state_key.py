@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from functools import cache
 
+from sidecar.agent.environment import AWS_CREDENTIALS
 from sidecar.keyring import transit
 from sidecar.keyring.root import KeyUnusable, Root, given, kept
 from sidecar.settings import Settings
@@ -23,6 +24,14 @@ async def state_key(settings: Settings, environ: Mapping[str, str]) -> Root:
     if text.startswith("awskms:"):
         return await _kms(text, environ, _fetch(settings), settings.agent.name)
     return given(key)
+
+
+def variables(settings: Settings) -> frozenset[str]:
+    """By which of its own variables the sidecar is known to a key service: nobody else's business."""
+    text = settings.state.key.reveal() if settings.state.key is not None else ""
+    if text.startswith(transit.SCHEME):
+        return frozenset({"VAULT_TOKEN"})
+    return frozenset(AWS_CREDENTIALS) if text.startswith("awskms:") else frozenset()
 
 
 def _fetch(settings: Settings) -> Fetch:

@@ -40,7 +40,7 @@ def given(key: Secret) -> Root:
     text = key.reveal()
     if text.startswith(("awskms:", "vault:")):
         raise KeyUnusable(
-            "a state key held by AWS KMS or Vault can't be used yet; give 32 random bytes, base64-encoded"
+            "that is the name of a key at a key service, and no key; give 32 random bytes, base64-encoded"
         )
     try:
         return Root(base64.b64decode(text, validate=True))

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from sidecar.secret import Secret
 from sidecar.settings import addresses, credentials, measures, messages
 from sidecar.settings.problem import Misfit
 from sidecar.settings.reading import At
@@ -38,14 +37,6 @@ def _https(text: str, at: At) -> str:
         return text
     mend = "Use https. On loopback, http will do with  development: true"
     raise Misfit("is not https", mend if addresses.loopback(url.host) else "Use https.")
-
-
-def _available(key: Secret, at: At) -> Secret:
-    if key.reveal().startswith(credentials.KEY_SERVICES):
-        if at.reading.strict:
-            raise Misfit("names a key service, which cannot be used yet", "Give the key itself, 32 bytes in base64.")
-        at.reading.note(f"{at.path} names a key service: that is not available yet, and serve refuses it")
-    return key
 
 
 def refers(kind: str) -> Callable[[str, At], str]:
@@ -102,7 +93,6 @@ STATE_KEY = Text(
     "{env: STATE_KEY}",
     credentials.state_key,
     form=credentials.STATE_KEY,
-    finish=_available,
     secret=True,
 )
 VAULT_URL = Text(

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sidecar.assembly.state_key import state_key
+from sidecar.assembly.state_key import state_key, variables
 from sidecar.keyring.root import KeyUnusable
 from sidecar.secret import Secret
 from sidecar.settings import Settings, load
 from tests.aws.moto import moto
 from tests.bao import bao, told
+from tests.journeys.given import given
+from tests.journeys.issuer import Issuer
+from tests.running import sidecar
 
 Read = Callable[[str | None], Settings]
 
@@ -63,6 +66,41 @@ async def test_openbao_holds_it(read: Read, bao_url: str, tmp_path: Path) -> Non
 
     assert (await state_key(settings, environ)).derive("x") == (await state_key(settings, environ)).derive("x")
     assert not (tmp_path / "state" / "key").exists()
+
+
+async def test_a_sidecar_starts_with_a_key_that_openbao_holds_and_not_without(
+    bao_url: str, issuer: Issuer, tmp_path: Path
+) -> None:
+    await told(bao_url, "sys/mounts/team", type="transit")
+    await told(bao_url, "team/keys/fleet")
+    configured = given(issuer, "http://127.0.0.1:1", state={"key": "vault:team/fleet"})
+    env = {"VAULT_ADDR": bao_url, "VAULT_TOKEN": "root"}
+    async with sidecar(configured, tmp_path, env=env) as running:
+        assert (running.state / "ca.sealed").exists()
+        assert not (running.state / "key").exists()
+        running.stop()
+        await running.again()  # and opens the CA that it sealed
+        running.stop()
+        running.env = {**env, "VAULT_TOKEN": "wrong"}
+        running._child = running._start()
+        assert await running.ended() == 1
+        assert "Vault gives no state key: it answers 403" in running.stderr
+        assert "Traceback" not in running.stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "kept_back"),
+    [
+        (None, set()),
+        (base64.b64encode(b"k" * 32).decode(), set()),
+        ("vault:transit/sidecar", {"VAULT_TOKEN"}),
+        ("awskms:alias/sidecar", {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_WEB_IDENTITY_TOKEN_FILE"}),
+    ],
+)
+def test_an_agent_that_is_a_child_cannot_ask_the_key_service(read: Read, key: str | None, kept_back: set[str]) -> None:
+    found = variables(read(key))
+    assert found >= kept_back
+    assert bool(found) == bool(kept_back)
 
 
 async def test_kms_holds_it(read: Read, moto_url: str) -> None:

@@ -59,7 +59,7 @@ def test_a_key_that_is_none_is_refused_without_showing_it(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["awskms:arn:aws:kms:eu-west-1:1:key/2", "vault:transit/sidecar"])
 def test_a_key_that_is_held_elsewhere_is_not_taken_for_base64(text: str) -> None:
-    with pytest.raises(KeyUnusable, match="can't be used yet"):
+    with pytest.raises(KeyUnusable, match="the name of a key at a key service"):
         given(Secret(text))
 
 

@@ -274,12 +274,6 @@ def test_what_is_off_is_none(read: Read, text: str) -> None:
             "Write  sqlite:PATH  or  postgresql://…",
         ),
         ("state: {key: short}", "state.key", "is not 32 bytes in base64", "Make one with  openssl rand -base64 32"),
-        (
-            "state: {key: 'awskms:x'}",
-            "state.key",
-            "names a key service, which cannot be used yet",
-            "Give the key itself, 32 bytes in base64.",
-        ),
         ("resolve: {'a b': 10.0.0.1}", "resolve.a b", "names no host that can be", None),
         ("resolve: {a.example: b.example}", "resolve.a.example", '"b.example" is not an IP address', None),
         ("reload: restart", "reload", '"restart" is not one of sighup, watch', None),
@@ -300,7 +294,7 @@ def test_a_value_that_does_not_fit_its_key_is_reported(
     assert not others or path == "inbound.tls.cert"
 
 
-def test_a_key_service_is_noted_when_the_file_is_only_checked(read: Read) -> None:
-    settings = read("state: {key: {env: KEY}}", {"KEY": "vault:transit/sidecar"}, strict=False)
-    assert settings.notes[0] == "state.key names a key service: that is not available yet, and serve refuses it"
-    assert settings.state.key == Secret("vault:transit/sidecar")
+@pytest.mark.parametrize("key", ["vault:transit/sidecar", "awskms:alias/sidecar"])
+def test_a_state_key_may_be_held_by_a_key_service(read: Read, key: str) -> None:
+    settings = read("state: {key: {env: KEY}}", {"KEY": key})
+    assert settings.state.key == Secret(key)
