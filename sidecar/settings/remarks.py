@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 
 from sidecar.egress.address import opens
+from sidecar.identity.issuer import SIDECAR
+from sidecar.identity.principal import Kind
+from sidecar.oauth.provider import by_users
 from sidecar.settings import addresses, known, sockets
 from sidecar.settings.settings import Settings
 
@@ -24,9 +27,24 @@ def remarks(settings: Settings) -> Iterator[str]:
     public = settings.inbound.public_url
     if public is not None and public.startswith("http:") and not addresses.loopback(addresses.taken(public).host):
         yield "inbound.public_url is plain http: whoever is on the way reads the tokens"
+    yield from _unasked(settings)
     yield from _unopened(settings)
     yield from known.remarks(settings)
     yield from _idle(settings)
+
+
+def _unasked(settings: Settings) -> Iterator[str]:
+    """Users whom nobody can ask for what they would have to grant."""
+    granted = sorted(name for name, provider in settings.providers.items() if by_users(provider))
+    if not granted:
+        return
+    if settings.consent.public_url is None:
+        yield f"providers.{granted[0]}: users can't be asked for what it takes: consent.public_url is not set"
+        return
+    for name, issuer in settings.issuers.items():
+        users = issuer.type != SIDECAR and issuer.kind in (None, Kind.USER)
+        if users and issuer.login is None and not settings.consent.return_urls:
+            yield f"issuers.{name} has no login, and consent.return_urls is empty: its users can't be asked for anything"
 
 
 def _unopened(settings: Settings) -> Iterator[str]:

@@ -135,3 +135,27 @@ def routed(routes: str) -> str:
 )
 def test_what_of_a_route_means_nothing_is_remarked_upon(read: Read, routes: str, note: str | None) -> None:
     assert read(routed(routes), {"SECRET": "hunter2"}).notes == ((note,) if note else ())
+
+
+GRANTED = "providers: {google: {type: google, client_id: c, client_secret: s}}\n"
+PAGES = "consent: {public_url: 'https://accounts.example.com'"
+UNASKED = "providers.google: users can't be asked for what it takes: consent.public_url is not set"
+UNPROVED = "issuers.x has no login, and consent.return_urls is empty: its users can't be asked for anything"
+LOGIN = ISSUERS.replace("audience: a", "audience: a, login: {client_id: c}")
+NIGHTLY = ISSUERS.replace("audience: a", "audience: a, kind: workflow")
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        (ISSUERS + GRANTED, UNASKED),
+        (ISSUERS + GRANTED + PAGES + "}", UNPROVED),
+        (ISSUERS + GRANTED + PAGES + ", return_urls: ['https://app.example.com/done']}", None),
+        (LOGIN + GRANTED + PAGES + "}", None),
+        (NIGHTLY + GRANTED + PAGES + "}", None),
+        (ISSUERS + PAGES + "}", None),
+    ],
+)
+def test_users_whom_nobody_can_ask_are_remarked_upon(read: Read, text: str, note: str | None) -> None:
+    notes = read(text).notes
+    assert [said for said in notes if said in (UNASKED, UNPROVED)] == ([note] if note else [])
