@@ -20,7 +20,6 @@ TESTED_THROUGH: Mapping[str, str] = {
     "assembly/outward.py": "journeys/test_way_out.py",
     "assembly/report.py": "journeys/test_reload.py",
     "assembly/state_key.py": "journeys/test_state_key.py",
-    "assembly/serve.py": "journeys/test_stopping.py",
     "assembly/sidecar.py": "journeys/test_stopping.py",
     "consent/ending.py": "consent/test_callback.py",
     "consent/question.py": "consent/test_connect.py",
