@@ -44,7 +44,7 @@ def _unasked(settings: Settings) -> Iterator[str]:
     for name, issuer in settings.issuers.items():
         users = issuer.type != SIDECAR and issuer.kind in (None, Kind.USER)
         if users and issuer.login is None and not settings.consent.return_urls:
-            yield f"issuers.{name} has no login, and consent.return_urls is empty: its users can't be asked for anything"
+            yield f"issuers.{name} has no login, and consent.return_urls is empty: its users can't be asked"
 
 
 def _unopened(settings: Settings) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """What every page has around it."""
 
+import re
+
 import pytest
 
 from sidecar.consent.frame import Page, Place, Signed, assets, document
@@ -57,3 +59,27 @@ def test_files_are_named_by_what_is_in_them() -> None:
     assert [name.rpartition(".")[2] for name in names] == ["css", "svg"]
     page = document(Page("t", Html()), BELOW).decode()
     assert all(f"/accounts-of/travel/assets/{name}" in page for name in names)
+
+
+PALETTES = [
+    dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block))
+    for block in re.findall(r":root \{(.*?)\}", dict(assets().values())["text/css"].decode(), re.DOTALL)[:2]
+]
+ON = [("ink", "paper"), ("ink", "card"), ("soft", "paper"), ("soft", "card"), ("accent", "paper"), ("accent", "card")]
+ON += [("accent", "tint"), ("on-accent", "accent"), ("on-accent", "accent-deep"), ("card", "bad"), ("ink", "warn-tint")]
+ON += [("good", "good-tint"), ("warn", "warn-tint"), ("bad", "bad-tint")]
+
+
+def luminance(colour: str) -> float:
+    """WCAG 2.2, relative luminance."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("palette", PALETTES, ids=["light", "dark"])
+@pytest.mark.parametrize(("text", "ground"), ON)
+def test_text_stands_out_from_its_ground(palette: dict[str, str], text: str, ground: str) -> None:
+    """At least 4.5 to 1 (WCAG 2.2, 1.4.3)."""
+    light, dark = sorted((luminance(palette[text]), luminance(palette[ground])), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 4.5

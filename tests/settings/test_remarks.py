@@ -140,7 +140,7 @@ def test_what_of_a_route_means_nothing_is_remarked_upon(read: Read, routes: str,
 GRANTED = "providers: {google: {type: google, client_id: c, client_secret: s}}\n"
 PAGES = "consent: {public_url: 'https://accounts.example.com'"
 UNASKED = "providers.google: users can't be asked for what it takes: consent.public_url is not set"
-UNPROVED = "issuers.x has no login, and consent.return_urls is empty: its users can't be asked for anything"
+UNPROVED = "issuers.x has no login, and consent.return_urls is empty: its users can't be asked"
 LOGIN = ISSUERS.replace("audience: a", "audience: a, login: {client_id: c}")
 NIGHTLY = ISSUERS.replace("audience: a", "audience: a, kind: workflow")
 
