@@ -272,6 +272,7 @@ def test_of_microsofts_errors_the_number_is_kept() -> None:
         (503, b"<html>", {"retry-after": "5"}, "provider_unreachable", 5),
         (500, b'{"error":"server_error"}', {}, "provider_unreachable", 1),
         (502, b"", {}, "provider_unreachable", 1),
+        (500, b"{}", {}, "provider_unreachable", 1),
         (599, b"", {}, "provider_unreachable", 1),
         (400, b'{"error":"temporarily_unavailable"}', {"retry-after": "9"}, "provider_unreachable", 9),
         (400, b'{"error":"slow_down"}', {}, "provider_unreachable", 1),
