@@ -95,7 +95,7 @@ async def _page(around: Surroundings, steps: tuple[str, ...], request: "web.Requ
     try:
         answer = await _answered(visit, request)
     except Failed as failed:
-        log.info("a page of the consent listener: %s (%s)", failed.what, failed.reason)
+        log.debug("a page of the consent listener: %s (%s)", failed.what, failed.reason)
         answer = visit.failure(failed)
     except Exception:
         log.exception("a page of the consent listener failed")
@@ -120,6 +120,13 @@ async def _answered(visit: Visit, request: "web.Request") -> Answer:
     except ValueError:
         raise Failed("astray", "parameters that can be read in two ways") from None
     return await page(visit, *given)
+
+
+def _allowed(steps: tuple[str, ...]) -> str:
+    """The methods of a page that there is (RFC 9110, section 10.2.1)."""
+    pattern = _pattern(steps)[0]
+    methods = [*_PAGES.get(pattern, {})]
+    return ", ".join([*methods, *(["HEAD"] if "GET" in methods and pattern[0] not in _ARRIVALS else [])])
 
 
 def _pattern(steps: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -170,6 +177,8 @@ def _response(visit: Visit, answer: Answer) -> "web.Response":
     if isinstance(answer, Redirect):
         return web.Response(status=HTTPStatus.SEE_OTHER, headers=[*headers, ("Location", answer.to)])
     page: Page = answer
+    if page.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers.append(("Allow", _allowed(visit.steps)))
     return web.Response(
         body=document(page, visit.surroundings.place),
         status=page.status,
@@ -201,7 +210,7 @@ async def _complete(around: Surroundings, session_id: str, request: "web.Request
     try:
         said = await _completed(around, session_id, request)
     except Refusal as refusal:
-        log.info("a consent was not completed: %s (%s)", refusal.code, refusal.reason)
+        log.debug("a consent was not completed: %s (%s)", refusal.code, refusal.reason)
         return _refused(refusal, trace_id)
     except Exception:
         log.exception("completing a consent failed")

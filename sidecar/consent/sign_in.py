@@ -19,6 +19,9 @@ from sidecar.wire.strict import base64url_encode
 
 log = logging.getLogger(__name__)
 
+KNOWN_SECONDS = 60.0
+"""How long it is believed where an issuer's users sign in."""
+
 
 def drawn(surroundings: Surroundings) -> Secret:
     """256 bits that nobody can guess: a nonce, a PKCE verifier (RFC 7636, section 4.1)."""
@@ -90,11 +93,16 @@ async def _user(
 
 
 async def _endpoints(surroundings: Surroundings, issuer: Issuer) -> login.Endpoints:
-    """Asked for each time: sign-ins are rare, and what is asked for now is true now."""
+    """Asked for once a minute at most: anybody may begin a sign-in."""
+    since, known = surroundings.discovered.get(issuer.name, (float("-inf"), None))
+    if known is not None and surroundings.clock() - since < KNOWN_SECONDS:
+        return known
     if issuer.discovery_url is None:
         raise IssuerUnreachable(f"{issuer.name} has no discovery document")
     answer = await _fetch(surroundings, issuer, Request(issuer.discovery_url, most=login.MOST_BYTES))
-    return login.endpoints(answer.body, issuer)
+    found = login.endpoints(answer.body, issuer)
+    surroundings.discovered[issuer.name] = surroundings.clock(), found
+    return found
 
 
 async def _fetch(surroundings: Surroundings, issuer: Issuer, request: Request) -> Response:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from sidecar.consent.attempts import Attempts
 from sidecar.consent.frame import Place
+from sidecar.consent.login import Endpoints
 from sidecar.consent.sessions import Sessions
 from sidecar.consent.visitors import Visitors
 from sidecar.consent.wishes import Wishes
@@ -100,5 +101,7 @@ class Surroundings:
     wishes: Wishes
     form_key: bytes = field(repr=False)
     """32 random bytes."""
+    discovered: dict[str, tuple[float, Endpoints]] = field(default_factory=dict, repr=False)
+    """Where users of an issuer, by its name, sign in, and since when that is known (epoch seconds)."""
     told: Callable[[Principal, Provider, frozenset[str]], tuple[str, ...]] = lambda _principal, _provider, _scopes: ()
     """What those who run the agent say about a question (``consent_text``)."""

@@ -39,7 +39,9 @@ async def test_files_are_kept_for_ever(around: Around) -> None:
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH"])
 async def test_other_methods_are_not_served(around: Around, method: str) -> None:
     said = await around.browser().send(method, "/accounts", {})
-    assert said.status == 405
+    assert (said.status, said.headers["allow"]) == (405, "GET, HEAD")
+    said = await around.browser().send(method, "/callback/calendar", {})
+    assert (said.status, said.headers["allow"]) == (405, "GET")
 
 
 async def test_head_is_get_without_a_body(around: Around) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.consent.around import ISSUER, PUBLIC, Around, query
+from sidecar.consent.sign_in import KNOWN_SECONDS
+from tests.consent.around import ALICE_AT_IDP, ISSUER, PUBLIC, Around, query
 
 
 @pytest.mark.parametrize("methods", [["client_secret_post"], ["client_secret_basic"]])
@@ -46,7 +47,17 @@ async def test_two_tabs_come_back_in_any_order(around: Around) -> None:
     url, _ = around.ask()
     browser = around.browser()
     one, two = await browser.submit(await browser.go(url)), await browser.submit(await browser.go(url))
-    from tests.consent.around import ALICE_AT_IDP
-
     assert (await browser.go(around.idp.authorize(two.onward, ALICE_AT_IDP))).status == 200
     assert (await browser.go(around.idp.authorize(one.onward, ALICE_AT_IDP))).status == 200
+
+
+async def test_an_issuer_is_asked_where_its_users_sign_in_once_a_minute(around: Around) -> None:
+    browser = around.browser()
+    await around.sign_in(browser)
+    around.idp.metadata = {"authorization_endpoint": f"{ISSUER}/elsewhere"}
+    url, _ = around.ask(principal=around.bob)
+    said = await browser.submit(await browser.go(url), f"/connect/{url.rsplit('/', 1)[1]}")
+    assert said.onward.startswith(f"{ISSUER}/authorize?")
+    around.clock.moved += KNOWN_SECONDS
+    said = await browser.submit(await browser.go(url), f"/connect/{url.rsplit('/', 1)[1]}")
+    assert said.onward.startswith(f"{ISSUER}/elsewhere?")
