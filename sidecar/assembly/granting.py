@@ -65,7 +65,9 @@ class Asked:
         if consenting is None or not consenting.asks:
             mend = "Set consent.public_url: without it users can't be asked."
             raise NotPermitted(f"{provider.name}: users can't be asked", mend=mend)
-        return consenting.begin(principal, provider, scopes, invocation, trace_id, span_id)
+        url, session = consenting.begin(principal, provider, scopes, invocation, trace_id, span_id)
+        self._ground.links.offer(invocation, url)
+        return url, session
 
     def status(self, principal: Principal, session: str) -> str:
         consenting = self._ground.consenting

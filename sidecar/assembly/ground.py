@@ -15,6 +15,7 @@ from sidecar.egress.address import Own
 from sidecar.egress.ca import Authority
 from sidecar.egress.dial import here
 from sidecar.errors import DestinationDenied
+from sidecar.inbound.links import Links
 from sidecar.inbound.turn import Turn
 from sidecar.invocation.caller import Callers
 from sidecar.invocation.handle import AGENT_PREFIX, Handles
@@ -51,6 +52,8 @@ class Ground:
     invocations: Invocations
     proofs: Proofs
     """Callers' tokens; the front door keeps them only where some provider exchanges them."""
+    links: Links
+    """Where users are told on the answer to their own call that they have to agree."""
     ids: Ids
     subjects: Subjects
     environ: Mapping[str, str] = field(repr=False)
@@ -124,6 +127,7 @@ def opened(
         journal=_journal(settings),
         invocations=invocations,
         proofs=Proofs(invocations, os.urandom),
+        links=Links(),
         ids=Ids(),
         subjects=Subjects(root.derive("audit subjects"), plain=settings.audit.subjects == "plain"),
         environ=environ,

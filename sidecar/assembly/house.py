@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from sidecar.assembly.ground import Ground
+from sidecar.assembly.keeping import needed
 from sidecar.errors import NotPermitted
 from sidecar.events import Attribute, Name, Template
 from sidecar.identity.issuer import SIDECAR, Issuer
@@ -76,6 +77,8 @@ def build(settings: Settings, ground: Ground, before: House | None = None) -> Ho
     )
     if any(provider.type == "exchange" for provider in settings.providers.values()):
         door.proofs = ground.proofs
+    if settings.consent.public_url is not None and needed(settings):
+        door.links = ground.links
     return House(settings, keyring, verifier, door, agent, own)
 
 

@@ -17,6 +17,7 @@ from sidecar.errors import AmbiguousCredentials, Refusal, TokenMalformed, TokenM
 from sidecar.events import Template, Value, rejected
 from sidecar.identity.principal import Principal
 from sidecar.inbound import headers
+from sidecar.inbound.links import Links
 from sidecar.inbound.path import Rule, Rules
 from sidecar.inbound.turn import Turn
 from sidecar.invocation.invocation import Invocation, Invocations
@@ -102,6 +103,8 @@ class Visit(Passage):
         door = self._door
         if self._invocation is not None:
             door.invocations.end(self._invocation)
+            if door.links is not None:
+                door.links.over(self._invocation)
         if door.turn is not None:
             door.turn.leave()
         if door.spans is not None:
@@ -144,6 +147,8 @@ class Door:
     """Whose it is to be served, where that is one call at a time."""
     proofs: Proofs | None = None
     """Keeps callers' tokens, where some provider exchanges them."""
+    links: Links | None = None
+    """Tells users on the answer where they have to agree, where some provider has them asked."""
 
     def __init__(
         self,
@@ -242,7 +247,10 @@ class Door:
         sent = b"%b %b HTTP/1.1\r\n%btraceparent: 00-%b-%b-%b\r\n%b%bX-Identity-Invocation: %b\r\n" % (
             head.method, head.target, kept, trace_id, span_id, flags, more, caller.lines, handle,
         )  # fmt: skip
-        return Visit(self, head, sent, trace, began, caller, invocation)
+        visit = Visit(self, head, sent, trace, began, caller, invocation)
+        if self.links is not None:
+            self.links.keep(invocation, visit)
+        return visit
 
     def _request(self, head: Head[Plan], peer: Peer, trace: Trace) -> bytes:
         """The head that is sent where nobody is asked who they are."""

@@ -36,6 +36,8 @@ class Stage:
     handles: dict[str, str] = field(default_factory=dict)
     done: asyncio.Event = field(default_factory=asyncio.Event)
     calls: list[asyncio.Task[None]] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    """``Link`` of the answers to users' own calls."""
 
     async def handle(self, person: str) -> str:
         """Of a call of theirs that stays open."""
@@ -44,6 +46,7 @@ class Stage:
         async def call() -> None:
             async with self.client.get(self.running.url, headers=bearer(tokens.access)) as answer:
                 assert answer.status == 200, await answer.text()
+                self.links += answer.headers.getall("Link", [])
 
         self.calls.append(asyncio.ensure_future(call()))
         for _ in range(500):
@@ -185,6 +188,11 @@ async def test_a_user_says_yes_once_and_their_calls_go_out_in_their_name(tmp_pat
 
         assert (await at.ask("DELETE", "/v1/connections/calendar", alice))[0] == 204
         assert (await at.token(alice))[1]["code"] == "consent_required"
+        at.done.set()  # the agent has kept it to itself, and the users learn of it all the same
+        await asyncio.gather(*at.calls)
+        assert [link.partition(";")[2] for link in at.links] == [' rel="urn:identity-sidecar:consent"'] * len(at.links)
+        assert {link[1:].partition("/connect/")[0] for link in at.links} == {at.public_url}
+        assert len(set(at.links)) == 3  # alice's two sessions, and carol's
         names = ["identity.consent_requested", "identity.consent_granted", "identity.grant_revoked"]
         for name in names:
             event = await at.running.event(lambda event, name=name: event["name"] == name)  # type: ignore[misc]  # bound at once
