@@ -62,12 +62,16 @@ async def keep(surroundings: Surroundings, session: Session, offer: Offer, inste
 
 
 async def switch(surroundings: Surroundings, session: Session, offer: Offer, *, use_new: bool) -> None:
-    """The user has decided for one of two accounts. Raise a ``Refusal``."""
+    """The user has decided for one of two accounts. Raise a ``Refusal``: the old one stays, the new one is given back."""
     provider = provider_of(surroundings, session)
-    if use_new:
-        await keep(surroundings, session, offer, await _others(surroundings, session, offer.grant))
-        return
-    deny(surroundings, session, "kept the account that was connected before", kept=True)
+    try:
+        if use_new:
+            await keep(surroundings, session, offer, await _others(surroundings, session, offer.grant))
+            return
+        deny(surroundings, session, "kept the account that was connected before", kept=True)
+    except Refusal:
+        await surroundings.grants.discard(provider, offer.grant)
+        raise
     await surroundings.grants.discard(provider, offer.grant)
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from sidecar.consent.sessions import Status
+from sidecar.errors import AuditUnavailable
 from tests.consent.around import ALICE_PRIVATE, ALICE_THERE, RETURN, WRITE, Around, Browser, Said, query
 
 
@@ -103,3 +104,15 @@ async def test_after_a_completion_the_user_is_asked_too(around: Around) -> None:
     await browser.submit(said, "/account", use="new")
     assert session.status is Status.GRANTED
     assert [grant.label for grant in await around.grants()] == [ALICE_PRIVATE.email]
+
+
+@pytest.mark.parametrize("use", ["new", "old"])
+async def test_without_a_record_the_old_account_stays_and_the_new_one_is_given_back(around: Around, use: str) -> None:
+    browser = around.browser()
+    said, old = await switching(around, browser)
+    around.journal.fault = AuditUnavailable("full")
+    said = await browser.submit(said, "/account", use=use)
+    assert (said.status, said.title) == (503, "We can’t do this right now")
+    assert [grant.label for grant in await around.grants()] == [ALICE_THERE.email]
+    assert len(around.provider.revoked) == 1
+    assert old not in around.provider.revoked
