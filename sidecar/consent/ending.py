@@ -62,7 +62,8 @@ async def keep(surroundings: Surroundings, session: Session, offer: Offer, inste
 
 
 async def switch(surroundings: Surroundings, session: Session, offer: Offer, *, use_new: bool) -> None:
-    """The user has decided for one of two accounts. Raise a ``Refusal``: the old one stays, the new one is given back."""
+    """The user has decided for one of two accounts. Raise a ``Refusal``: the old one stays, the new one is given
+    back."""
     provider = provider_of(surroundings, session)
     try:
         if use_new:
