@@ -143,8 +143,9 @@ def _surroundings(
 
 
 def _world(settings: Settings) -> object:
-    """What providers and upstreams are reached by."""
-    return settings.tls, settings.resolve, settings.egress.timeouts, settings.inbound.public_url, settings.agent.name
+    """What providers and upstreams are reached by, and under which names."""
+    named = settings.inbound.public_url, settings.agent.name, settings.vault.namespace
+    return settings.tls, settings.resolve, settings.egress.timeouts, named
 
 
 def _world_of(settings: Settings, ground: Ground, tls: Callable[[], ssl.SSLContext]) -> Surroundings:
