@@ -319,7 +319,7 @@ class Connection(asyncio.Protocol):
         if isinstance(answer, Opening):
             self._open(head, answer)
         else:
-            self.deadline = self.relay.tick + self.relay.timeouts.first_byte
+            self.deadline = self.relay.moment + self.relay.timeouts.first_byte
             self._waiting = self.relay.admit(self._admit(head, answer))
 
     async def _admit(self, head: Head[Any], wait: Awaitable[Passage | Opening]) -> None:

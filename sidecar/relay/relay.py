@@ -159,6 +159,11 @@ class Relay:
             if doomed(connection.peer, exchange.passage if exchange is not None else None):
                 connection.stop()
 
+    @property
+    def moment(self) -> float:
+        """The loop's time, where ``tick``, which is as old as the last sweep, would end a wait before its time."""
+        return self._loop.time()
+
     def heed(self, times: Times) -> float:
         """The loop's time, from which *times* run that a passage brought with it. Sweeps are as frequent as these take
         from now on."""

@@ -647,3 +647,14 @@ async def test_a_head_in_thousands_of_pieces_costs_no_more_than_it_should() -> N
         assert time.process_time() - began < 2
         connection.data_received(b"\r\n\r\n")
         assert (await one.answer()).status == 200
+
+
+async def test_a_door_has_all_of_its_time_whenever_it_begins() -> None:
+    async def slow(head: Head[None]) -> None:
+        await asyncio.sleep(0.9)
+
+    async with agent() as upstream, plain(upstream.endpoint, timeouts=Timeouts(first_byte=1.0, drain=0.2)) as served:
+        served.door.first = slow
+        for _ in range(3):  # wherever in the sweeps' period it falls
+            async with caller(served.endpoint) as one:
+                assert (await one.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")).status == 200
