@@ -6,7 +6,7 @@ it is good now, whether it is meant for us, and whom it is about.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from sidecar.errors import (
     AudienceInvalid,
     ClaimMissing,
     IssuerUnknown,
+    Refusal,
     SignatureInvalid,
     TokenExpired,
     TokenKindInvalid,
@@ -104,23 +105,71 @@ def verify(token: Unverified, issuer: Issuer, key: Key, now: float) -> Principal
     _timely(token, issuer.leeway.total_seconds(), now)
     client = _client(token.claims, issuer, use)
     _audience(token.claims, issuer, client)
-    for path, values in issuer.require.items():
-        if not read.holds(token.claims, path, values):
-            raise ClaimMissing(f"the claim {path} has none of the values that the issuer's require names")
+    _required(token.claims, issuer)
     return _principal(token.claims, issuer, use, client)
 
 
+def supposed(token: Unverified, issuer: Issuer) -> Principal:
+    """Whom *token* would be about if it were proved: for explaining beforehand, never for letting anybody in. What
+    ``objections`` finds is let pass; raise a refusal for claims that are nobody's."""
+    if issuer.type == SIDECAR:
+        return call.principal(token.header, token.claims, issuer)
+    use = _supposed_use(token, issuer)
+    return _principal(token.claims, issuer, use, _client(token.claims, issuer, use))
+
+
+def objections(token: Unverified, issuer: Issuer, now: float) -> Iterator[Refusal]:
+    """Why ``verify`` wouldn't take it at *now* (epoch seconds), its signature aside."""
+    claims = token.claims
+    checks: list[Callable[[], object]] = [lambda: _timely(token, issuer.leeway.total_seconds(), now)]
+    if issuer.type != SIDECAR:  # what ``call.principal`` finds is raised by ``supposed`` already
+        checks += [
+            lambda: _use(token, issuer),
+            lambda: _tenant(issuer, claims),
+            lambda: _audience(claims, issuer, _client(claims, issuer, _supposed_use(token, issuer))),
+            lambda: _required(claims, issuer),
+        ]
+    for check in checks:
+        try:
+            check()
+        except Refusal as refusal:
+            yield refusal
+
+
 def _confined(key: Key, issuer: Issuer, claims: Mapping[str, Any]) -> None:
-    """Entra: the tenant stands in ``iss`` and in ``tid``, and keys that every tenant shares may be confined to one of
-    them."""
-    if not issuer.tenants:
-        return
+    """Entra: keys that every tenant shares may be confined to one of them."""
+    tenant = _tenant(issuer, claims)
     iss: str = claims["iss"]
-    tenant = issuer.tenants[iss]
+    if (
+        tenant is not None
+        and key.issuer is not None
+        and key.issuer.replace("{tenantid}", tenant) not in (iss, issuer.canonical_url(iss))
+    ):
+        raise SignatureInvalid("the key is confined to another issuer")
+
+
+def _tenant(issuer: Issuer, claims: Mapping[str, Any]) -> str | None:
+    """Entra: the tenant stands in ``iss`` and in ``tid``."""
+    if not issuer.tenants:
+        return None
+    tenant = issuer.tenants[claims["iss"]]
     if claims.get("tid") != tenant:
         raise ClaimMissing("the claim tid is not the tenant that iss names")
-    if key.issuer is not None and key.issuer.replace("{tenantid}", tenant) not in (iss, issuer.canonical_url(iss)):
-        raise SignatureInvalid("the key is confined to another issuer")
+    return tenant
+
+
+def _required(claims: Mapping[str, Any], issuer: Issuer) -> None:
+    for path, values in issuer.require.items():
+        if not read.holds(claims, path, values):
+            raise ClaimMissing(f"the claim {path} has none of the values that the issuer's require names")
+
+
+def _supposed_use(token: Unverified, issuer: Issuer) -> TokenUse:
+    """What it is used as; what can't be told by its marks is what the issuer's ``token_use`` lets in."""
+    try:
+        return _use(token, issuer)
+    except TokenKindInvalid:
+        return TokenUse.ID if issuer.token_use is TokenUse.ID else TokenUse.ACCESS
 
 
 def _use(token: Unverified, issuer: Issuer) -> TokenUse:

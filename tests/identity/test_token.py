@@ -327,3 +327,28 @@ def test_roles_are_read_where_nothing_else_is_mapped(mint: Mint) -> None:
 def test_an_id_token_without_a_tenant_is_refused_for_what_it_is(mint: Mint) -> None:
     with pytest.raises(TokenKindInvalid):
         admit(mint, mint.entra(scp=MISSING, azp=MISSING, tid=MISSING), "entra")
+
+
+# What isn't proved
+
+
+@pytest.mark.parametrize("name", SIBLINGS)
+def test_what_a_good_token_is_supposed_to_be_is_what_it_is(name: str, mint: Mint) -> None:
+    row = SIBLINGS[name]
+    parsed = jwt.unverified(row.make(mint))
+    one = jwt.select(parsed, fit(mint, row.issuer)[1])
+    assert jwt.supposed(parsed, one) == admit(mint, row.make(mint), row.issuer)
+    assert not [*jwt.objections(parsed, one, NOW)]
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_what_an_attack_is_refused_for_is_objected_to_unless_it_takes_a_key(name: str, mint: Mint) -> None:
+    row, objected = ATTACKS[name], []
+    try:
+        parsed = jwt.unverified(row.make(mint))
+        one = jwt.select(parsed, fit(mint, row.issuer)[1])
+        objected += [refusal.code for refusal in jwt.objections(parsed, one, NOW)]
+        jwt.supposed(parsed, one)
+    except Refusal as refusal:
+        objected.append(refusal.code)
+    assert row.code in objected or row.code == "signature_invalid"
