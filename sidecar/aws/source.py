@@ -69,7 +69,8 @@ class Aws:
         return self._signature(keys) if keys is not None else None
 
     async def obtain(self, ask: Ask) -> Signature:
-        keys = await self._sessions.obtain(self._who(ask), lambda: self._session(ask), force=ask.force)
+        who = self._who(ask)
+        keys = await self._sessions.obtain(who, lambda: self._session(ask), force=ask.force, by=who)
         if not self._loaded:
             await asyncio.to_thread(load)
             self._loaded = True

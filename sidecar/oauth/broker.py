@@ -130,7 +130,7 @@ class Broker:
         key = Owner.of_principal(principal), ask.scopes
         if self._alive is not None:
             await self._drop_gone(key)
-        found = await self._tokens.obtain(key, lambda: self._get(ask, key), force=ask.force)
+        found = await self._tokens.obtain(key, lambda: self._get(ask, key), force=ask.force, by=key[0])
         if isinstance(found, _Vended):
             return self._used(found)
         if self._consents is None:

@@ -48,7 +48,8 @@ class Exchanged:
 
     async def obtain(self, ask: Ask) -> Credential:
         proof = self._proof(ask)
-        return await self._tokens.obtain((proof.digest, ask.scopes), lambda: self._get(ask, proof), force=ask.force)
+        key = proof.digest, ask.scopes
+        return await self._tokens.obtain(key, lambda: self._get(ask, proof), force=ask.force, by=proof.principal.id)
 
     def close(self) -> None:
         self._tokens.close()

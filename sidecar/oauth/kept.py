@@ -7,12 +7,13 @@ it. What failed is not tried again at once: for a moment, longer each time, ever
 
 import asyncio
 import logging
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sidecar.errors import Internal, ProviderTimeout, ProviderUnreachable, RateLimited, Refusal, VaultUnavailable
+from sidecar.errors import Internal, ProviderTimeout, ProviderUnreachable, Refusal, VaultUnavailable
+from sidecar.oauth.forced import Forced
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +26,6 @@ UNSAID_SECONDS, UNSAID_MOST_SECONDS = 300.0, 3600.0
 """Where nobody says how long a thing lives: when it is replaced, and how long it is used at most."""
 LONGEST_PAUSE, LONGEST_PAUSE_ASKED = 30.0, 60.0
 """After a failure, in seconds; the latter where a pause is asked for."""
-MOST_FORCED, FORCED_SECONDS = 10, 60.0
-"""How many new things may be forced in what time."""
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -77,7 +76,7 @@ class Kept(Generic[K, V]):
         self._name, self._clock, self._group, self._seconds, self._most = name, clock, tasks, seconds, most
         self._slots: OrderedDict[K, _Slot[V]] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._forced: deque[float] = deque(maxlen=MOST_FORCED)
+        self._forced = Forced(name)
         self._closed = False
 
     def ready(self, key: K, get: Get[V]) -> V | None:
@@ -92,15 +91,18 @@ class Kept(Generic[K, V]):
             self._begin(slot, get)
         return slot.held.value
 
-    async def obtain(self, key: K, get: Get[V], *, force: bool = False) -> V:
-        """Wait for what is held or comes; with *force* for what comes. Raise a ``Refusal``."""
+    async def obtain(self, key: K, get: Get[V], *, force: bool = False, by: Hashable = None) -> V:
+        """Wait for what is held or comes; with *force*, which *by* has a limit of their own for, for what comes. Raise
+        a ``Refusal``."""
         value = None if force else self.ready(key, get)
         if value is not None:
             return value
         slot = self._slot(key)
         under_way = slot.under_way
         if under_way is None:
-            self._may(slot, force=force)
+            self._may(slot)
+            if force:
+                self._forced.note(by, self._clock())
             under_way = self._begin(slot, get)
         outcome = await asyncio.shield(under_way)
         if isinstance(outcome, Refusal):
@@ -139,7 +141,7 @@ class Kept(Generic[K, V]):
         left = slot.until - now
         return left if slot.failure is not None and left <= LONGEST_PAUSE_ASKED else 0.0
 
-    def _may(self, slot: _Slot[V], *, force: bool) -> None:
+    def _may(self, slot: _Slot[V]) -> None:
         """Raise a ``Refusal`` where nothing is to be fetched now."""
         now = self._clock()
         if self._closed:
@@ -147,18 +149,6 @@ class Kept(Generic[K, V]):
         if slot.failure is not None and (pause := self._pause(slot, now)) > 0:
             asked = slot.failure.retry_after
             raise _again(slot.failure, None if asked is None else max(asked, round(pause)))
-        if force:
-            self._force(now)
-
-    def _force(self, now: float) -> None:
-        forced = self._forced
-        while forced and not 0 <= now - forced[0] < FORCED_SECONDS:
-            forced.popleft()
-        if len(forced) == MOST_FORCED:
-            wait = max(1, round(forced[0] + FORCED_SECONDS - now))
-            mend = "Ask without force: what is held is given then, and is replaced before it expires."
-            raise RateLimited(f"{self._name}: new tokens are forced too often", mend=mend, retry_after=wait)
-        forced.append(now)
 
     def _begin(self, slot: _Slot[V], get: Get[V]) -> "asyncio.Future[V | Refusal]":
         future: asyncio.Future[V | Refusal] = asyncio.get_running_loop().create_future()

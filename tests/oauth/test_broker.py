@@ -22,6 +22,7 @@ from sidecar.errors import (
 )
 from sidecar.identity.principal import Kind
 from sidecar.oauth.broker import ASSUMED_SECONDS
+from sidecar.oauth.forced import MOST_FORCED
 from sidecar.oauth.provider import Provider
 from sidecar.secret import Secret
 from sidecar.vault.grant import At
@@ -184,6 +185,17 @@ async def test_force_renews_a_token_that_was_seen_refused(tmp_path: Path) -> Non
         assert one.broker.ready(asking(READ, force=True)) is None
         assert await one.token(READ, force=True) == "a-one-1"
         assert await one.token(READ) == "a-one-1"
+
+
+async def test_who_forces_too_often_takes_nothing_from_others(tmp_path: Path) -> None:
+    async with stage(tmp_path) as one:
+        await one.grant(READ)
+        await one.grant(READ, name="two", who=BOB)
+        for _ in range(MOST_FORCED):
+            await one.token(READ, force=True)
+        with pytest.raises(RateLimited):
+            await one.token(READ, force=True)
+        assert await one.token(READ, who=BOB, force=True) == "a-two-0"
 
 
 async def test_a_provider_that_gives_no_new_refresh_token_goes_on_with_the_old_one(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from sidecar.errors import ProviderRefused, ProviderUnreachable, RateLimited, Refusal, VaultUnavailable
 from sidecar.oauth import kept
+from sidecar.oauth.forced import MOST_FORCED
 from sidecar.oauth.kept import Held, Kept, held
 
 START = 1795515001.0
@@ -37,8 +38,8 @@ class Well:
     def ready(self, key: str = "k") -> int | None:
         return self.kept.ready(key, self.get)
 
-    def obtain(self, key: str = "k", *, force: bool = False) -> Awaitable[int]:
-        return self.kept.obtain(key, self.get, force=force)
+    def obtain(self, key: str = "k", *, force: bool = False, by: str = "") -> Awaitable[int]:
+        return self.kept.obtain(key, self.get, force=force, by=by)
 
     async def refused(self, key: str = "k", *, force: bool = False) -> Refusal:
         with pytest.raises(Refusal) as refused:
@@ -276,15 +277,16 @@ async def test_force_gets_a_new_one_and_the_old_one_stays_in_use_meanwhile() -> 
 
 async def test_forcing_has_its_limit() -> None:
     async with well() as one:
-        for _ in range(kept.MOST_FORCED):
+        for _ in range(MOST_FORCED):
             await one.obtain(force=True)
         refusal = await one.refused(force=True)
         assert (refusal.code, refusal.retry_after) == ("rate_limited", 60)
-        assert one.ready() == kept.MOST_FORCED
+        assert one.ready() == MOST_FORCED
+        assert await one.obtain("another's", force=True, by="another") == MOST_FORCED + 1
         one.now[0] += 59
         assert (await one.refused(force=True)).retry_after == 1
         one.now[0] += 2
-        assert await one.obtain(force=True) == kept.MOST_FORCED + 1
+        assert await one.obtain(force=True) == MOST_FORCED + 2
 
 
 async def test_a_failed_force_leaves_the_old_one_to_others() -> None:
