@@ -67,6 +67,7 @@ class Keeping:
             account=whose.id,
             label=whose.label,
             refresh_token=tokens.refresh_token,
+            refresh_expires=tokens.refresh_expires,
             access_token=tokens.access_token,
             token_type=tokens.token_type,
             expires=tokens.expires,

@@ -42,8 +42,6 @@ class Tokens:
     token_type: str = "Bearer"  # noqa: S105 - RFC 6750's word
     refresh_expires: float | None = None
     """Of the refresh token, epoch seconds, where it is said."""
-    base: str | None = None
-    """Where this account's API is, if that isn't the same for all."""
 
 
 def authorize(
@@ -166,7 +164,6 @@ def _tokens(
 ) -> Tokens:
     wanted = named(entry, asked)
     scopes = wanted if given.scopes is None else named(entry, given.scopes) - (entry.always - wanted)
-    base = given.said.get(entry.base) if entry.base else None
     return Tokens(
         access_token=given.token,
         refresh_token=given.refresh_token or spent,
@@ -175,7 +172,6 @@ def _tokens(
         missing=missing(entry, wanted, scopes),
         account=whose,
         refresh_expires=None if given.refresh_lifetime is None else now + given.refresh_lifetime,
-        base=base if isinstance(base, str) and base.startswith("https://") and base.isprintable() else None,
     )
 
 

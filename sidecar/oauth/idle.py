@@ -21,12 +21,14 @@ _SHARE = 4
 
 
 def due(entry: Entry, grant: Grant, now: float) -> bool:
-    """Whether *grant* has to be renewed for its own sake. Its token's end says when that was last done."""
-    idle = entry.renewal.idle
-    if idle is None or grant.dead or grant.refresh_token is None:
+    """Whether *grant* has to be renewed for its own sake: the provider is known to end what isn't used, or said of this
+    one's refresh token when that ends. Its token's end says when it was last done."""
+    if grant.dead or grant.refresh_token is None:
         return False
-    last = grant.since if grant.expires is None else grant.expires
-    return now - max(last, grant.since) > idle / _SHARE
+    last = max(grant.since if grant.expires is None else grant.expires, grant.since)
+    times = [entry.renewal.idle, None if grant.refresh_expires is None else grant.refresh_expires - last]
+    idle = min((each for each in times if each is not None), default=None)
+    return idle is not None and now - last > idle / _SHARE
 
 
 async def sweep(vault: Vault, brokers: Mapping[At, Broker], clock: Callable[[], float]) -> int:

@@ -47,9 +47,11 @@ class Renewal:
             if self._discovery is not None and not isinstance(refusal, GrantDead):
                 self._discovery.forget()  # it may have moved
             raise
+        same = tokens.refresh_token == spent and tokens.refresh_expires is None
         return replace(
             grant,
             refresh_token=tokens.refresh_token,
+            refresh_expires=grant.refresh_expires if same else tokens.refresh_expires,
             access_token=tokens.access_token,
             token_type=tokens.token_type,
             expires=tokens.expires,

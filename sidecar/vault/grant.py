@@ -72,6 +72,8 @@ class Grant:
     """By which agent (``agent.name``); empty: by none yet."""
     dead: str = ""
     """Why it is good for nothing any more; empty: it lives."""
+    refresh_expires: float | None = None
+    """When the refresh token ends, epoch seconds; ``None``: nobody says."""
     version: int = 0
     """What the vault counts at this place; 0: it was never kept."""
 

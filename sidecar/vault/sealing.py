@@ -99,6 +99,7 @@ def _plain(grant: Grant) -> bytes:
         "access_token": grant.access_token.reveal() if grant.access_token else None,
         "token_type": grant.token_type,
         "expires": grant.expires,
+        "refresh_expires": grant.refresh_expires,
         "since": grant.since,
         "used": grant.used,
         "used_by": grant.used_by,

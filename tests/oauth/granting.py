@@ -47,6 +47,7 @@ class Family:
 
     def __init__(self, *, rotates: bool = True, seconds: float = 0.0, lifetime: int | None = 3600) -> None:
         self.rotates, self.seconds, self.lifetime = rotates, seconds, lifetime
+        self.refresh_lifetime: int | None = None
         self.number: dict[str, int] = {}
         self.dead: set[str] = set()
         self.calls: list[str] = []
@@ -72,6 +73,8 @@ class Family:
             given["expires_in"] = self.lifetime
         if self.rotates:
             given["refresh_token"] = f"r-{name}-{count}"
+        if self.refresh_lifetime is not None:
+            given["refresh_token_expires_in"] = self.refresh_lifetime
         return said(given)
 
 

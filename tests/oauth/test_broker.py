@@ -207,6 +207,22 @@ async def test_a_provider_that_gives_no_new_refresh_token_goes_on_with_the_old_o
         assert one.family.calls == ["r-one-0"] * 3
 
 
+@pytest.mark.parametrize("rotates", [True, False])
+async def test_when_the_refresh_token_ends_is_known_as_long_as_it_is_the_same_one(
+    tmp_path: Path, rotates: bool
+) -> None:
+    async with stage(tmp_path, family=(family := Family(rotates=rotates))) as one:
+        await one.grant(READ, expires=0.0, refresh_expires=one.surround.now + 86400)
+        assert await one.token(READ) == "a-one-1"
+        (kept,) = await one.kept()
+        assert kept.refresh_expires == (None if rotates else one.surround.now + 86400)
+        family.refresh_lifetime = 7 * 86400
+        one.surround.now += 3600
+        assert await one.token(READ) == "a-one-2"
+        (kept,) = await one.kept()
+        assert kept.refresh_expires == one.surround.now + 7 * 86400
+
+
 async def test_a_token_of_which_nobody_says_how_long_it_lives_is_renewed_now_and_then(tmp_path: Path) -> None:
     async with stage(tmp_path, family=Family(lifetime=None)) as one:
         await one.grant(READ, expires=None)

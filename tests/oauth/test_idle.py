@@ -46,6 +46,27 @@ def test_a_grant_is_due_a_quarter_of_its_idle_time_after_its_last_token(given: G
     assert due(replace(known, renewal=Renewal(idle=None)), given, NOW) is False
 
 
+@pytest.mark.parametrize(
+    ("given", "is_due"),
+    [
+        (one(since=NOW - 2 * DAY, expires=NOW - 2 * DAY, refresh_expires=NOW + 5 * DAY), True),
+        (one(since=NOW - DAY, expires=NOW - DAY, refresh_expires=NOW + 5 * DAY), False),
+        (one(since=NOW - 8 * DAY, expires=NOW - 8 * DAY, refresh_expires=NOW - DAY), True),
+        (one(refresh_expires=NOW + 5 * DAY, refresh_token=None), False),
+        (one(refresh_expires=NOW + 5 * DAY, dead="invalid_grant"), False),
+    ],
+)
+def test_so_is_one_whose_refresh_token_has_an_end_of_its_own(given: Grant, is_due: bool) -> None:
+    assert due(replace(entry(ATLASSIAN), renewal=Renewal(idle=None)), given, NOW) is is_due
+
+
+def test_the_sooner_end_counts() -> None:
+    known, given = entry(ATLASSIAN), one(since=NOW - 2 * DAY, expires=NOW - 2 * DAY)
+    assert not due(known, given, NOW)
+    assert due(known, replace(given, refresh_expires=NOW + DAY), NOW)
+    assert not due(known, replace(given, refresh_expires=NOW + 400 * DAY), NOW)
+
+
 async def test_what_is_due_is_renewed_and_what_fails_is_tried_the_next_time(tmp_path: Path) -> None:
     async with stage(tmp_path, ATLASSIAN) as at:
         now = at.surround.now

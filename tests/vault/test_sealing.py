@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sidecar.secret import Secret
 from sidecar.vault.grant import At, Grant, Owner, Place
 from sidecar.vault.keys import IDS, ROWS, Keys, Wrapper, opened
-from sidecar.vault.sealing import Refused, Sealing
+from sidecar.vault.sealing import Refused, Sealing, _grant, _plain
 from sidecar.vault.store import KeyGone, Row
 from tests.vault.grants import ALICE, BOB, CALENDAR, grant
 from tests.vault.vaults import derived
@@ -37,6 +37,7 @@ GRANTS = st.builds(
     access_token=SECRETS,
     token_type=TEXTS,
     expires=st.none() | TIMES,
+    refresh_expires=st.none() | TIMES,
     since=TIMES,
     used=st.none() | TIMES,
     used_by=TEXTS,
@@ -184,10 +185,16 @@ def test_what_is_sealed_is_json_of_known_members() -> None:
     plain = SEALING._aead(row).decrypt(row.sealed[:12], row.sealed[12:], _told(row))
 
     assert sorted(json.loads(plain)) == [
-        *("access_token", "account", "at", "dead", "expires", "label", "owner", "refresh_token", "scopes", "since"),
-        *("token_type", "used", "used_by", "version"),
+        *("access_token", "account", "at", "dead", "expires", "label", "owner"),
+        *("refresh_expires", "refresh_token", "scopes", "since", "token_type", "used", "used_by", "version"),
     ]
 
 
 def _told(row: Row) -> bytes:
     return b"sidecar vault row 1" + row.id + row.owner + row.key + row.version.to_bytes(8, "big")
+
+
+def test_what_was_sealed_before_refresh_tokens_had_an_end_is_read() -> None:
+    said = json.loads(_plain(grant()))
+    del said["refresh_expires"]
+    assert _grant(said) == grant()

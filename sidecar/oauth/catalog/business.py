@@ -131,7 +131,6 @@ def _salesforce(provider: Provider) -> Entry:
         ),
         implies=MappingProxyType({"full": frozenset({"api", "chatter_api", "id", "web", "wave_api"})}),
         domains=("salesforce.com", "force.com", *filter(None, [provider.domain])),
-        base="instance_url",
     )
 
 

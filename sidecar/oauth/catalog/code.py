@@ -77,7 +77,7 @@ def _github(provider: Provider) -> Entry:
         whose=Whose("call", "id", "login", f"{api}/user"),
         renewal=Renewal(
             rotates=app,
-            life=15_897_600.0 if app else None,
+            idle=15_897_600.0 if app else None,
             dies="GitHub ends grants when the user revokes the app, after a year without use, 6 months after the last "
             "renewal, and the oldest beyond ten of one user, app and scopes.",
         ),

@@ -74,8 +74,6 @@ class Renewal:
     """Seconds for which the old one does once more, for whoever lost the answer."""
     idle: float | None = None
     """Seconds after which an unused one is over; ``None``: none are known."""
-    life: float | None = None
-    """Seconds after which it is over, however it is used."""
     dies: str = ""
     """What may have ended it, in sentences for the record: nothing else says it."""
 
@@ -145,8 +143,6 @@ class Entry:
     """Which scopes a scope includes; where both are asked for, some providers grant the wider alone."""
     domains: tuple[str, ...] = ()
     """Where its APIs are: these hosts, and those below them. Empty: anywhere."""
-    base: str = ""
-    """The member of the answer that says where this account's API is; empty: it is the same for all."""
 
     @property
     def server(self) -> str:

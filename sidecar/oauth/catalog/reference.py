@@ -20,6 +20,11 @@ client is registered: [Google](../how-to/google.md), [Slack](../how-to/slack.md)
 | `type` | keys beside `client_id`, `client_secret` | renewed | asked for with every grant | revoked on disconnect |
 |---|---|---|---|---|
 """
+_KEPT = """\
+What ends for want of use is renewed once a quarter of that time is over, whether an agent asks or not; so is a grant of
+which the provider says when its refresh token ends. What ended one all the same is told in `identity.grant_dead`.
+
+"""
 _DAY = 86400.0
 
 
@@ -28,7 +33,7 @@ def reference() -> str:
     rows = "".join(f"{_row(one)}\n" for one in entries.values())
     ends = "".join(f"- **`{name}`**: {one.renewal.dies}\n" for name, one in entries.items())
     scopes = "\n".join(block for one in entries.values() for block in _scopes(one))
-    return f"{_HEAD}{rows}\n## What ends a grant\n\n{ends}\n## Short names of scopes\n\n{scopes}"
+    return f"{_HEAD}{rows}\n## What ends a grant\n\n{_KEPT}{ends}\n## Short names of scopes\n\n{scopes}"
 
 
 def _row(one: Entry) -> str:

@@ -17,7 +17,7 @@ def test_a_github_app_is_told_by_its_client_id(client_id: str, app: bool) -> Non
     one = known("github", client_id)
     assert one.scoped is not app
     assert one.renewal.rotates is app
-    assert one.renewal.life == (15_897_600.0 if app else None)
+    assert one.renewal.idle == (15_897_600.0 if app else None)
 
 
 def test_a_github_of_ones_own_has_its_api_beside_it() -> None:
