@@ -166,6 +166,21 @@ class NotPermitted(Refusal):
     mend = "Ask whoever runs this agent; the trace id finds the reason in the record."
 
 
+class InsufficientScope(NotPermitted):
+    """All that is lacking is a scope of the caller's token (RFC 6750, section 3.1)."""
+
+    title = "The bearer token lacks a scope."
+    mend = "Get an access token with the scope that the header WWW-Authenticate names, and send the request again."
+    scopes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, scopes: tuple[str, ...], reason: str) -> "InsufficientScope":
+        """*scopes*: as they are asked for."""
+        refusal = cls(reason)
+        refusal.scopes = scopes
+        return refusal
+
+
 class ConsentRequired(Refusal):
     code, status = "consent_required", 403
     title = "The user has not agreed to this yet."

@@ -9,11 +9,10 @@ from functools import partial
 
 from sidecar.assembly.ground import Ground
 from sidecar.assembly.keeping import needed
-from sidecar.errors import NotPermitted
 from sidecar.events import Attribute, Name, Template
 from sidecar.identity.issuer import SIDECAR, Issuer
 from sidecar.identity.principal import Principal
-from sidecar.inbound import headers
+from sidecar.inbound import challenge, headers
 from sidecar.inbound.assertion import Signer
 from sidecar.inbound.door import Caller, Door, Manners
 from sidecar.inbound.metadata import Resource, metadata_url
@@ -64,6 +63,7 @@ def build(settings: Settings, ground: Ground, before: House | None = None) -> Ho
             forward_authorization=settings.agent.forward_authorization,
             baggage=settings.invocation.baggage,
             resource_metadata=metadata_url(inbound.public_url) if inbound.public_url else None,
+            scopes=_scopes(settings),
         ),
         verifier=verifier,
         invocations=ground.invocations,
@@ -129,6 +129,7 @@ def _own(settings: Settings, ground: Ground) -> Own | None:
         public_url=public_url,
         name=settings.agent.name,
         authorization_servers=tuple(issuer.urls[0] for issuer in settings.issuers.values() if issuer.type != SIDECAR),
+        scopes=_scopes(settings),
     )
 
     def application():  # type: ignore[no-untyped-def]  # aiohttp is imported with it
@@ -137,6 +138,12 @@ def _own(settings: Settings, ground: Ground) -> Own | None:
         return metadata.application(resource, ground.signing().jwks)
 
     return Own(application, ground.loop)
+
+
+def _scopes(settings: Settings) -> tuple[str, ...]:
+    """What a caller of whom nothing is known asks an issuer for."""
+    issuers = [issuer for issuer in settings.issuers.values() if issuer.type != SIDECAR]
+    return challenge.asked(challenge.named(settings.inbound.who), issuers)
 
 
 def _signer(settings: Settings, ground: Ground) -> Signer:
@@ -166,7 +173,7 @@ def _prepare(settings: Settings, ground: Ground) -> Callable[[Principal], Caller
     def prepare(principal: Principal) -> Caller:
         unmet = who.unmet(principal)
         if unmet is not None:
-            raise NotPermitted(f"inbound.who: {unmet}")
+            raise challenge.refused(who, principal, unmet, settings.issuers.get(principal.issuer))
         extra = (f"X-Identity-Assertion: {signer.sign(principal)}",) if signer is not None else ()
         # Callers that linger are held in thousands, and nobody asks for their other claims any more.
         principal = narrowed(principal, claims)

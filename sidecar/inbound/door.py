@@ -13,10 +13,11 @@ from enum import Enum, auto
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Protocol
 
-from sidecar.errors import AmbiguousCredentials, Refusal, TokenMalformed, TokenMissing, Unauthenticated
+from sidecar.errors import AmbiguousCredentials, Refusal, TokenMalformed, TokenMissing
 from sidecar.events import Template, Value, rejected
 from sidecar.identity.principal import Principal
 from sidecar.inbound import headers
+from sidecar.inbound.challenge import challenge
 from sidecar.inbound.links import Links
 from sidecar.inbound.path import Rule, Rules
 from sidecar.inbound.turn import Turn
@@ -131,6 +132,8 @@ class Manners:
     """Let ``baggage`` carry a handle that is good for attaching."""
     resource_metadata: str | None = None
     """The URL that a 401 names (RFC 9728, section 5.1)."""
+    scopes: tuple[str, ...] = ()
+    """What a 401 says to ask for (RFC 6750, section 3)."""
 
 
 OWNED = (
@@ -336,18 +339,9 @@ class Door:
         )
         self._journal.reject(event, refusal.code)
         date = datetime.fromtimestamp(self._clock(), UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
-        return Notice(trace.trace_id.decode(), (("Date", date), *self._challenge(refusal)))
-
-    def _challenge(self, refusal: Refusal) -> tuple[tuple[str, str], ...]:
-        """``WWW-Authenticate`` (RFC 6750, section 3; RFC 9728, section 5.1)."""
-        if not isinstance(refusal, Unauthenticated):
-            return ()
-        said = []
-        if refusal.error is not None:
-            said += [f'error="{refusal.error}"', f'error_description="{refusal.title}"']
-        if self._manners.resource_metadata is not None:
-            said.append(f'resource_metadata="{self._manners.resource_metadata}"')
-        return (("WWW-Authenticate", "Bearer" + (" " + ", ".join(said) if said else "")),)
+        said = challenge(refusal, self._manners.scopes, self._manners.resource_metadata)
+        more = (("WWW-Authenticate", said),) if said is not None else ()
+        return Notice(trace.trace_id.decode(), (("Date", date), *more))
 
     # what names alone decide
 

@@ -19,6 +19,8 @@ class Resource:
     public_url: str
     name: str
     authorization_servers: Sequence[str]
+    scopes: Sequence[str] = ()
+    """What a client asks there for."""
 
 
 def metadata_url(public_url: str) -> str:
@@ -33,13 +35,14 @@ def document(resource: Resource, behind: str) -> dict[str, Any]:
     parts = urlsplit(resource.public_url)
     origin = f"{parts.scheme}://{parts.netloc}"
     identifier = origin + behind if behind.strip("/") else resource.public_url
-    return {
+    found = {
         "resource": identifier,
         "resource_name": resource.name,
         "authorization_servers": list(resource.authorization_servers),
         "bearer_methods_supported": ["header"],
         "jwks_uri": origin + JWKS,
     }
+    return found | ({"scopes_supported": list(resource.scopes)} if resource.scopes else {})
 
 
 def application(resource: Resource, keys: Callable[[], Mapping[str, Any]]) -> "web.Application":

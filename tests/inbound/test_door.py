@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.errors import AmbiguousCredentials, AuditUnavailable, BadRequest, NotPermitted
+from sidecar.errors import AmbiguousCredentials, AuditUnavailable, BadRequest, InsufficientScope, NotPermitted
 from sidecar.identity.principal import Kind, Principal
 from sidecar.inbound import headers
 from sidecar.inbound.door import Caller, Door, Manners
@@ -139,6 +139,21 @@ async def test_a_token_that_is_refused_says_why_in_the_words_of_the_standard() -
         assert answer.value(b"date") == b"Mon, 21 Sep 2026 14:13:20 GMT"
     async with front() as served:
         assert (await ask(served, get(fields=b""))).value(b"www-authenticate") == b"Bearer"
+    async with front(Manners(resource_metadata=metadata, scopes=("a", "b"))) as served:
+        missing = await ask(served, get(fields=b""))
+        assert missing.value(b"www-authenticate") == f'Bearer scope="a b", resource_metadata="{metadata}"'.encode()
+
+
+async def test_a_token_that_lacks_a_scope_is_refused_in_the_words_of_the_standard() -> None:
+    def prepare(principal: Principal) -> Caller:
+        raise InsufficientScope.of(("chat",), "inbound.who: scopes: none of chat")
+
+    async with front(prepare=prepare) as served:
+        answer = await ask(served, get())
+        assert (answer.status, answer.value(b"sidecar-error")) == (403, b"not_permitted")
+        challenge = (answer.value(b"www-authenticate") or b"").decode()
+        assert re.fullmatch(r'Bearer error="insufficient_scope", error_description="[^"]+", scope="chat"', challenge)
+        assert served.journal.events[-1]["attributes"]["identity.reason"].endswith("inbound.who: scopes: none of chat")
 
 
 async def test_a_token_is_verified_once_and_remembered() -> None:

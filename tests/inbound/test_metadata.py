@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -33,6 +34,10 @@ def test_the_document_says_who_issues_tokens_and_how_they_are_sent() -> None:
         "bearer_methods_supported": ["header"],
         "jwks_uri": "https://agent.example/.well-known/identity-sidecar/jwks.json",
     }
+
+
+def test_the_document_names_scopes_where_there_are_some_to_ask_for() -> None:
+    assert document(replace(RESOURCE, scopes=("book", "chat")), "/mcp")["scopes_supported"] == ["book", "chat"]
 
 
 @pytest.mark.parametrize(
