@@ -117,6 +117,9 @@ class Connection(asyncio.Protocol):
                 data = exchange.from_caller(data)
                 if self.exchange is exchange:
                     self.deadline = self._patience_with(exchange)
+                elif data:
+                    self._behind(data)
+                    return
             if data:
                 self._hold(data)
         elif self.lingering:
@@ -377,9 +380,18 @@ class Connection(asyncio.Protocol):
         """Hand over what of the body came with the head."""
         if self._buffer:
             data, self._buffer = self._buffer, b""
-            self._buffer = exchange.from_caller(data)
-        if self.exchange is exchange:
-            self.deadline = self._patience_with(exchange)
+            data = exchange.from_caller(data)
+            if self.exchange is not exchange:
+                self._behind(data)
+                return
+            self._buffer = data
+        self.deadline = self._patience_with(exchange)
+
+    def _behind(self, data: bytes) -> None:
+        """Go on with what came behind a request that was answered as soon as it was whole."""
+        if data and not (self.lingering or self.transport.is_closing()):
+            self._buffer = data
+            self._next()
 
     def reach(self, exchange: Exchange) -> None:
         """Get *exchange* a connection to its upstream."""

@@ -11,7 +11,7 @@ from sidecar.errors import BadRequest, Refusal
 from sidecar.relay.answer import Answer
 from sidecar.relay.chunked import Chunked, chunk
 from sidecar.relay.head import FRAMING, Head, trailers
-from sidecar.relay.passage import Outcome, Passage
+from sidecar.relay.passage import BODILESS, Outcome, Passage
 from sidecar.relay.pool import Upstream
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ MOST_ANSWER_HEAD = 65536
 _MOST_HELD = 65536
 _REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 """Idempotent (RFC 9110, section 9.2.2)."""
-_HEAD, _LENGTH, _CHUNKED, _UNTIL_CLOSE, _NOTHING, _TUNNEL, _OVER = range(7)
+_HEAD, LENGTH, CHUNKED, UNTIL_CLOSE, NOTHING, _TUNNEL, OVER = range(7)
 _FINAL = 200
-_DONE = Outcome.DONE
+DONE = Outcome.DONE
 
 
 class Exchange:
@@ -175,15 +175,15 @@ class Exchange:
             self._read_head(data)
             return
         caller.deadline = caller.relay.tick + self.idle if self.idle else caller.relay.idle_at
-        if mode == _LENGTH:
+        if mode == LENGTH:
             self._answer_left -= len(data)
             if self._answer_left > 0:
                 caller.write(data)
             else:
                 self._end_of_length(data)
-        elif mode == _CHUNKED:
+        elif mode == CHUNKED:
             self._walk(data)
-        elif mode in (_UNTIL_CLOSE, _TUNNEL):
+        elif mode in (UNTIL_CLOSE, _TUNNEL):
             caller.write(data)
         else:  # bytes behind the answer: not the next one's
             self._keep_upstream = False
@@ -260,14 +260,14 @@ class Exchange:
         elif self.head.minor == 0:
             framing += b"Connection: keep-alive\r\n"
         head = answer.start + self.passage.mark + framing + b"\r\n"
-        if self._mode == _LENGTH and self._answer_left >= len(rest):
+        if self._mode == LENGTH and self._answer_left >= len(rest):
             self._answer_left -= len(rest)
             caller.write(head + rest)
             if self._answer_left == 0:
                 self._finish()
             return
         caller.write(head)
-        if self._mode == _NOTHING:
+        if self._mode == NOTHING:
             self._keep_upstream = self._keep_upstream and not rest
             self._finish()
         elif rest:
@@ -275,23 +275,23 @@ class Exchange:
 
     def _framing(self, answer: Answer) -> bytes:
         """Decide how the answer's body is framed, towards us and towards the caller (RFC 9112, section 6.3)."""
-        bodiless = self.head.method == b"HEAD" or answer.status in (204, 304)
+        bodiless = self.head.method == b"HEAD" or answer.status in BODILESS
         length = b"Content-Length: %d\r\n" % answer.length if answer.length >= 0 and answer.status != 204 else b""
         if bodiless:
-            self._mode = _NOTHING
+            self._mode = NOTHING
             if answer.status == 204 and (answer.chunked or answer.length > 0):
                 self._keep_upstream = False  # it says that a body follows which must not be there
             return length
         if answer.chunked:
-            self._mode, self._answer_reader = _CHUNKED, Chunked()
+            self._mode, self._answer_reader = CHUNKED, Chunked()
             if self.head.minor == 1:
                 return b"Transfer-Encoding: chunked\r\n"
             self._caller.keep_alive = False
             return b""
         if answer.length >= 0:
-            self._mode, self._answer_left = (_LENGTH if answer.length else _NOTHING), answer.length
+            self._mode, self._answer_left = (LENGTH if answer.length else NOTHING), answer.length
             return length
-        self._mode, self._keep_upstream = _UNTIL_CLOSE, False
+        self._mode, self._keep_upstream = UNTIL_CLOSE, False
         self._caller.keep_alive = False
         return b""
 
@@ -324,11 +324,11 @@ class Exchange:
 
     def _finish(self) -> None:
         """The answer is complete."""
-        self._mode = _OVER
+        self._mode = OVER
         if self.wants_body:
             self._keep_upstream = False
         self._release()
-        self._caller.finished(self, _DONE)
+        self._caller.finished(self, DONE)
 
     def _release(self) -> None:
         upstream, self._upstream = self._upstream, None
@@ -341,11 +341,11 @@ class Exchange:
 
     def upstream_lost(self, error: Exception | None) -> None:
         upstream, self._upstream = self._upstream, None
-        if self._mode == _UNTIL_CLOSE and error is None:
-            self._mode = _OVER
+        if self._mode == UNTIL_CLOSE and error is None:
+            self._mode = OVER
             self._caller.finished(self, Outcome.DONE)
         elif self._mode == _TUNNEL:
-            self._mode = _OVER
+            self._mode = OVER
             self.wants_body = False
             self._caller.finished(self, Outcome.DONE if error is None else Outcome.AGENT_GONE)
         elif upstream is not None and upstream.reused and not self._sent_at_all and self.repeatable:
@@ -368,13 +368,13 @@ class Exchange:
     def abort(self) -> None:
         """Cancel the upstream's part, with all that it hasn't taken yet: a tunnel's last bytes, too."""
         if self._mode == _TUNNEL:
-            self._mode, self.wants_body = _OVER, False
+            self._mode, self.wants_body = OVER, False
         self.stop()
 
     def stop(self) -> None:
         """Cancel the upstream's part at once; a tunnel is closed behind its last bytes."""
         tunnel = self._mode == _TUNNEL
-        self._mode = _OVER
+        self._mode = OVER
         if tunnel:
             self.wants_body = False
         upstream, self._upstream = self._upstream, None

@@ -1,18 +1,22 @@
 """What a door and the relay say to each other."""
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sidecar.errors import Refusal
-from sidecar.relay.answer import Answers
+from sidecar.relay.answer import Answer, Answers
 from sidecar.relay.head import Head, Shapes
 from sidecar.relay.pool import Pool
 
 if TYPE_CHECKING:
     import ssl
+
+
+BODILESS = (204, 304)
+"""Statuses whose answers have no body (RFC 9110, sections 15.3.5 and 15.4.5)."""
 
 
 class Outcome(StrEnum):
@@ -57,7 +61,7 @@ class Way(IntEnum):
 
     STREAMED = 0
     GATHERED = 1
-    """Once its body is here, whole: the head depends on it."""
+    """Once its body is here, whole: what becomes of it depends on that."""
     BLIND = 2
     """It is a CONNECT: whatever follows goes both ways, unread."""
 
@@ -94,18 +98,52 @@ class Times:
     idle: float
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of the sidecar's own, in place of an upstream's."""
+
+    status: int
+    lines: bytes
+    """Fields, each with its CRLF, without framing."""
+    body: bytes = field(default=b"", repr=False)
+    code: str = ""
+    """Of the refusal that it is: it becomes ``Sidecar-Error``."""
+
+
+class Sieve(Protocol):
+    """Rewrites the body of one answer. Whatever it raises as ``ValueError`` ends the answer: it can't be passed on."""
+
+    whole: bool
+    """The answer is held until it is complete, so that it has a length, and a failure is a refusal and no cut."""
+
+    def feed(self, data: bytes) -> bytes:
+        """What may go on now that *data* has come."""
+
+    def end(self) -> bytes:
+        """What is left to go on: the answer is complete."""
+
+
 class Gathered(Passage):
-    """A passage whose head depends on the body."""
+    """A passage that is decided by its body, and whose answer may be rewritten."""
 
     __slots__ = ()
 
     way = Way.GATHERED
     most = 0
     """The largest body that is waited for, in bytes."""
+    body: bytes | None = None
+    """What is sent in place of the body that came; ``None``: that one."""
 
     @abstractmethod
-    def gathered(self, body: bytes) -> bytes:
-        """The head that is sent with *body*, as ``Passage.head``. Raise ``Refusal``."""
+    def gathered(self, body: bytes) -> bytes | Reply | Awaitable[bytes | Reply]:
+        """The head that is sent with *body*, as ``Passage.head``, or what is answered at once. Raise ``Refusal``."""
+
+    def sieve(self, _answer: Answer) -> Sieve | None:
+        """What rewrites the body behind this head; ``None``: it passes as it is. Raise ``ValueError``: it doesn't."""
+        return None
+
+    def streaming(self, push: Callable[[bytes], None]) -> None:
+        """An answer that is rewritten as it comes has begun: *push* puts bytes of ours into it, as long as it lasts."""
 
 
 @dataclass(frozen=True, slots=True)
