@@ -333,7 +333,8 @@ def _h11_agrees(head: Head[int], data: bytes) -> None:
     assert isinstance(event, h11.EndOfMessage)
     assert taken == (b"hello" if head.chunked else body)
     assert connection.trailing_data[0] == b"NEXT"
-    if head.minor == 1 and not head.websocket:
+    # where Upgrade stands, h11 keeps open that the protocol may change, whatever Connection says
+    if head.minor == 1 and connection.their_state is not h11.MIGHT_SWITCH_PROTOCOL:
         assert (connection.their_state is h11.MUST_CLOSE) is not head.keep_alive
 
 
