@@ -29,7 +29,8 @@ from sidecar.oauth.credential import Ask, Source
 from sidecar.oauth.provider import Provider
 from sidecar.oauth.sources import GRANTED, source
 from sidecar.oauth.surroundings import Surroundings
-from sidecar.policy.decision import Declared, Policy
+from sidecar.policy.decision import Policy
+from sidecar.policy.declared import Declared
 from sidecar.relay.fetch import fetcher, trust
 from sidecar.relay.passage import Passage, Peer, Times
 from sidecar.relay.pool import Pool

@@ -84,11 +84,11 @@ def names(claims: Mapping[str, Any], paths: Iterable[str], separator: str | None
 def holds(claims: Mapping[str, Any], path: str, values: frozenset[str]) -> bool:
     """Whether the claim is one of *values*, or is a list of which one member is."""
     value = find(claims, path)
-    return any(_written(member) in values for member in (value if isinstance(value, list) else (value,)))
+    return any(written(member) in values for member in (value if isinstance(value, list) else (value,)))
 
 
-def _written(value: object) -> str | None:
-    """A scalar as a configuration writes it."""
+def written(value: object) -> str | None:
+    """A scalar as a configuration writes it; ``None``: nothing that it could write."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, str | int) else None

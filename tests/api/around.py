@@ -20,7 +20,7 @@ from sidecar.oauth.credential import Ask, Credential, Source
 from sidecar.oauth.provider import Provider
 from sidecar.oauth.static import static
 from sidecar.policy.capability import Capability, Who
-from sidecar.policy.decision import Declared
+from sidecar.policy.declared import Declared
 from sidecar.secret import Secret
 from sidecar.wire.trace import Ids, Tracer
 

@@ -7,7 +7,7 @@ import pytest
 from sidecar.errors import AuditUnavailable, NotPermitted, ProviderUnreachable, RateLimited
 from sidecar.oauth.credential import Ask
 from sidecar.policy.capability import Capability, Who
-from sidecar.policy.decision import Declared
+from sidecar.policy.declared import Declared
 from tests.api.around import AGENT, ALICE, BOB, NOW, Around, provider
 
 TOKEN, KEY = ("POST", "/v1/token"), ("POST", "/v1/api-key")

@@ -19,7 +19,7 @@ from sidecar.invocation.invocation import Invocation, Invocations, Lifetimes
 from sidecar.oauth.credential import Credential, Signing, Source
 from sidecar.oauth.provider import Provider
 from sidecar.policy.capability import Capability, Who
-from sidecar.policy.decision import Declared
+from sidecar.policy.declared import Declared
 from sidecar.relay import proxied
 from sidecar.relay.head import Head
 from sidecar.relay.passage import Opening, Passage, Peer
