@@ -55,6 +55,11 @@ class Reading:
             given = next((one for one in (path, *about) if one in self.given), path)
             self.problem(path, self._line(given), what, mend)
 
+    def noted(self, path: str, what: str, mend: str, about: tuple[str, ...] = ()) -> None:
+        """The same, where it may be meant."""
+        if not any(map(self._doubt, (path, *about))):
+            self.note(f"line {self._line(path)}: {path} {what}. {mend}")
+
     def refer(self, at: "At", kind: str, name: str) -> None:
         """The value at *at* has to be the *name* of one of *kind* (``providers``), which may stand further down."""
         self._references.append((at, kind, name))

@@ -27,10 +27,23 @@ def remarks(settings: Settings) -> Iterator[str]:
     public = settings.inbound.public_url
     if public is not None and public.startswith("http:") and not addresses.loopback(addresses.taken(public).host):
         yield "inbound.public_url is plain http: whoever is on the way reads the tokens"
+    yield from _undeclared(settings)
     yield from _unasked(settings)
     yield from _unopened(settings)
     yield from known.remarks(settings)
     yield from _idle(settings)
+
+
+def _undeclared(settings: Settings) -> Iterator[str]:
+    """What the agent can't do where nothing is declared."""
+    routes = settings.egress.routes
+    barred = [f"call {', '.join(sorted(routes))}"] if routes else []
+    if serving := sorted(name for name, route in routes.items() if route.mcp):
+        barred.append(f"see a tool of {', '.join(serving)}")
+    if settings.providers:
+        barred.append(f"have a credential of {', '.join(sorted(settings.providers))}")
+    if barred and not settings.capabilities:
+        yield f"capabilities is empty, so that nothing is allowed outward: the agent can't {', or '.join(barred)}"
 
 
 def _unasked(settings: Settings) -> Iterator[str]:
@@ -68,7 +81,7 @@ def _idle(settings: Settings) -> Iterator[str]:
     with_tools = any(capability.tools for capability in capabilities)
     for name, route in settings.egress.routes.items():
         path = f"egress.routes.{name}"
-        if name not in named and not (route.mcp and with_tools):
+        if capabilities and name not in named and not (route.mcp and with_tools):
             yield f"{path}: no capability names it, so that every call on it is refused"
         provider = settings.providers.get(route.provider or "")
         if route.scopes and provider is None:

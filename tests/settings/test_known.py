@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.settings.conftest import Read
+from tests.settings.conftest import Read, Wrong
 
 PROVIDERS = """\
 issuers: {x: {type: okta, domain: acme.okta.com, audience: a}}
@@ -63,3 +63,58 @@ def test_scopes_that_no_one_token_covers_are_remarked_upon(read: Read) -> None:
     scopes = '[Mail.Read, "https://management.azure.com/user_impersonation"]'
     (note,) = notes(read, f'url: "https://graph.microsoft.com", provider: office, scopes: {scopes}')
     assert note == "egress.routes.one needs scopes of several resources, and a token of office is for one"
+
+
+GOOGLE = "https://www.googleapis.com/auth"
+
+
+@pytest.mark.parametrize(
+    ("scopes", "mend"),
+    [
+        ("[calendar.readonly]", None),
+        (f'[openid, email, mail, "{GOOGLE}/calendar", "{GOOGLE}/calendar.readonly"]', None),
+        (f'["{GOOGLE}/whatever.there.may.be"]', None),
+        ("[calendar.readonli]", 'Did you mean "calendar.readonly"?'),
+        ("[calendar, xyzzy]", "Known: bigquery.readonly, calendar,"),
+    ],
+)
+@pytest.mark.parametrize("place", ["route", "capability"])
+def test_a_scope_that_google_is_certain_not_to_have_is_a_problem(
+    wrong: Wrong, scopes: str, mend: str | None, place: str
+) -> None:
+    route = f"{PROVIDERS}    one: {{url: 'https://www.googleapis.com', provider: google%s}}\n"
+    capability = "capabilities: {c: {who: any, provider: google%s}}"
+    said = f", scopes: {scopes}"
+    text = route % said + capability % "" if place == "route" else route % "" + capability % said
+    found = wrong(text, {"SECRET": "s"})
+    assert len(found) == (mend is not None)
+    for problem in found:
+        path, line = ("egress.routes.one", 13) if place == "route" else ("capabilities.c", 14)
+        assert (problem.path, problem.line) == (f"{path}.scopes", line)
+        assert problem.what.endswith("which is no scope of google")
+        assert mend is not None
+        assert problem.mend.startswith(mend)
+
+
+@pytest.mark.parametrize(
+    ("provider", "scopes", "note"),
+    [
+        ("code", "[repo, 'read:org']", None),
+        ("code", "['read:orgg']", 'Did you mean "read:org"?'),
+        ("code", "[xyzzy]", "; or write the provider's own name."),
+        ("office", "[Mail.Read, offline_access, 'https://graph.microsoft.com/mail.read']", None),
+        ("office", "[Mail.Reed]", 'Did you mean "Mail.Read"?'),
+        ("google", f'["{GOOGLE}/calendar.readonli"]', 'calendar.readonly"?'),
+    ],
+)
+def test_a_scope_that_nobody_has_heard_of_is_noted_with_its_line(
+    read: Read, provider: str, scopes: str, note: str | None
+) -> None:
+    text = PROVIDERS.replace("egress:\n  routes:\n", "") + f"capabilities: {{c: {{who: any, provider: {provider}, "
+    notes = read(f"{text}scopes: {scopes}}}}}", {"SECRET": "s"}).notes
+    said = [one for one in notes if "is not known of" in one]
+    assert len(said) == (note is not None)
+    for one in said:
+        assert one.startswith("line 11: capabilities.c.scopes holds ")
+        assert note is not None
+        assert one.endswith(note)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.settings.conftest import Read
 
-ISSUERS = "issuers: {x: {type: okta, domain: acme.okta.com, audience: a}}\n"
+ISSUERS = "issuers: {x: {type: oidc, issuer: 'https://id.example', audience: a}}\n"
 
 
 @pytest.mark.parametrize(
@@ -159,3 +159,21 @@ NIGHTLY = ISSUERS.replace("audience: a", "audience: a, kind: workflow")
 def test_users_whom_nobody_can_ask_are_remarked_upon(read: Read, text: str, note: str | None) -> None:
     notes = read(text).notes
     assert [said for said in notes if said in (UNASKED, UNPROVED)] == ([note] if note else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", None),
+        ("egress: {routes: {b: {url: 'https://b.example'}, a: {url: 'https://a.example'}}}", "call a, b"),
+        (
+            "egress: {routes: {m: {url: 'https://m.example', mcp: true}}}\n" + GRANTED,
+            "call m, or see a tool of m, or have a credential of google",
+        ),
+        (GRANTED + "capabilities: {c: {who: any, provider: google}}", None),
+    ],
+)
+def test_what_the_agent_cannot_do_where_nothing_is_declared_is_told(read: Read, text: str, what: str | None) -> None:
+    said = [note for note in read(ISSUERS + text).notes if note.startswith("capabilities")]
+    begins = "capabilities is empty, so that nothing is allowed outward: the agent can't "
+    assert said == ([begins + what] if what else [])

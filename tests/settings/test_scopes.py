@@ -10,7 +10,7 @@ providers:
   crm: {type: oauth2, token_url: "https://as.example.com/t", grant: client_credentials, client_id: c,
         client_secret: {env: SECRET}}
 """
-READONLY = "https://www.googleapis.com/auth/calendar.readonly"
+READONLY, UNHEARD = (f"https://www.googleapis.com/auth/{name}" for name in ("calendar.readonly", "unheard"))
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ egress:
     crm: {{url: "https://crm.example.com", provider: crm, scopes: [calendar.readonly]}}
     plain: {{url: "https://plain.example.com"}}
 capabilities:
-  look: {{who: any, provider: google, scopes: [{capability}, unheard.of], routes: [calendar]}}
+  look: {{who: any, provider: google, scopes: [{capability}, "{UNHEARD}"], routes: [calendar]}}
   sell: {{who: any, provider: crm, scopes: [calendar.readonly], routes: [crm]}}
   call: {{who: any, routes: [plain]}}
 """,
@@ -34,7 +34,7 @@ capabilities:
     )
     routes, capabilities = settings.egress.routes, settings.capabilities
     assert routes["calendar"].scopes == {READONLY}
-    assert capabilities["look"].scopes == {READONLY, "unheard.of"}
+    assert capabilities["look"].scopes == {READONLY, UNHEARD}
     assert routes["crm"].scopes == capabilities["sell"].scopes == {"calendar.readonly"}
     assert routes["plain"].scopes == capabilities["call"].scopes == frozenset()
     assert not any("doesn't open" in note for note in settings.notes)

@@ -7,7 +7,7 @@ from sidecar.settings.place import tree
 from sidecar.settings.who import AGENT, ANY, MOST_DEPTH, WhoShape
 from tests.settings.conftest import Read, Wrong
 
-KNOWN = "issuers:\n  okta: {type: okta, domain: acme.okta.com, audience: 'api://travel'}\n"
+KNOWN = "issuers:\n  okta: {type: oidc, issuer: 'https://id.example', audience: travel, claims: {tenant: org}}\n"
 
 
 def among(*names: str) -> frozenset[str]:
