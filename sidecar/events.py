@@ -21,7 +21,7 @@ Value = str | int | bool | tuple[str, ...]
 
 
 class Name(StrEnum):
-    """Every event of the product; this release records those that are marked so in docs/reference/events.md."""
+    """Every event of the product."""
 
     INIT = "identity.init"
     PRINCIPAL_READ = "identity.principal_read"
@@ -57,6 +57,8 @@ class Attribute(StrEnum):
     CAPABILITY = "identity.capability"
     ROUTE = "identity.route"
     TOOL = "identity.tool"
+    SHOWN = "identity.tools.shown"
+    HIDDEN = "identity.tools.hidden"
     OUTCOME = "identity.outcome"
     REASON = "identity.reason"
     COUNT = "identity.count"
@@ -162,6 +164,11 @@ def clean_path(path: bytes) -> bytes:
     masked = _CREDENTIAL.sub(b"{credential}", masked)
     escaped = _NOT_VISIBLE.sub(lambda found: b"%%%02X" % found[0][0], masked)
     return escaped if len(escaped) <= MOST_PATH else escaped[: MOST_PATH - 3] + b"..."
+
+
+def clean_tool(tool: str) -> str:
+    """A tool's name as it may stand in an event: whoever calls it says it, so it is masked as a path is."""
+    return clean_path(tool.encode("utf-8", "replace")).decode()
 
 
 def _head(name: str, time_ns: str, trace_id: str, span_id: str) -> str:

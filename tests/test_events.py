@@ -20,6 +20,7 @@ from sidecar.events import (
     Value,
     clean_method,
     clean_path,
+    clean_tool,
     rejected,
 )
 from tests.fuzzing import examples
@@ -141,6 +142,22 @@ def test_a_path_is_written_without_what_does_not_belong_there(path: bytes, writt
     assert fill(path=path)["attributes"]["url.path"] == written.decode()
     event = rejected(TIME, b"", b"", "bad_request", "", 400, b"GET", path)
     assert read(event)["attributes"]["url.path"] == written.decode()
+
+
+@pytest.mark.parametrize(
+    ("tool", "written"),
+    [
+        ("travel/list_events", "travel/list_events"),
+        ("travel/a b", "travel/a%20b"),
+        ("travel/alice@example.com", "travel/{email}"),
+        ("desk/ih_" + "a" * 43, "desk/{credential}"),
+        ("desk/é\n", "desk/%C3%A9%0A"),
+        ("desk/\ud800", "desk/"),
+        ("", ""),
+    ],
+)
+def test_a_tools_name_is_written_as_a_path_is(tool: str, written: str) -> None:
+    assert clean_tool(tool) == written
 
 
 def test_the_short_way_writes_what_the_long_way_would() -> None:
