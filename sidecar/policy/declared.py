@@ -77,14 +77,22 @@ class Declared:
         """Of the rules that speak of the route, the tool or the provider, or else of all, the one that fails least."""
         if access.act is Act.ENTER:
             return self._entered(access)
+        rule, failed = self.nearest(access, now)
+        return Decision(None) if rule is None else Decision(None, nearest=rule.capability.name, failed=failed[0])
+
+    def nearest(self, access: Access, now: float) -> tuple[Rule | None, tuple[str, ...]]:
+        """That rule, and every condition that it fails; ``None``: there is no rule that fails one."""
         asked = self._asked(access)
-        nearest, fewest = Decision(None), 0
+        nearest, fewest = None, tuple[str, ...]()
         for rule in self._concerned(asked) or self._rules:
             failed = rule.failed(asked, now)
-            if failed and (not nearest.nearest or len(failed) < fewest):
-                nearest = Decision(None, nearest=rule.capability.name, failed=failed[0])
-                fewest = len(failed)
-        return nearest
+            if failed and (nearest is None or len(failed) < len(fewest)):
+                nearest, fewest = rule, failed
+        return nearest, fewest
+
+    def open_to(self, access: Access) -> tuple[Capability, ...]:
+        """The capabilities that allow it, but for what depends on the time and on the request."""
+        return tuple(rule.capability for rule in self._open_to(access)[0])
 
     def _entered(self, access: Access) -> Decision:
         unmet = self._enter.unmet(access.principal)

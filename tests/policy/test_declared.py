@@ -431,3 +431,16 @@ def test_one_more_capability_takes_nothing_away(
     if Declared(capabilities).decide(access, MONDAY_NOON).allowed:
         assert Declared([*capabilities, more]).decide(access, MONDAY_NOON).allowed
         assert Declared([more, *capabilities]).decide(access, MONDAY_NOON).allowed
+
+
+def test_the_nearest_tells_every_condition_that_it_fails() -> None:
+    sales = Capability("sales", Who(groups=frozenset({"sales"})), routes=frozenset({"crm"}), methods=frozenset({"GET"}))
+    policy = Declared([sales])
+    outsider = Principal("https://id.example", "", "mallory", "own", Kind.USER)
+    rule, failed = policy.nearest(Access(outsider, "crm", method="PUT"), 0.0)
+    assert rule is not None
+    assert (rule.capability, failed) == (sales, ("who.groups: none of sales", "methods: none of GET"))
+    assert policy.open_to(Access(outsider, "crm")) == ()
+    insider = Principal("https://id.example", "", "alice", "own", Kind.USER, groups=frozenset({"sales"}))
+    assert policy.open_to(Access(insider, "crm", method="PUT")) == (sales,)
+    assert Declared([]).nearest(Access(insider, "crm"), 0.0) == (None, ())
