@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sidecar.api import aws, body, connections, record
+from sidecar.api import aws, body, connections, record, tools
 from sidecar.api.asked import Asked
 from sidecar.api.detach import detach
 from sidecar.api.principal import principal
@@ -54,6 +54,9 @@ CALLS: Mapping[bytes, Call] = {
     b"/v1/principal": Call("GET", principal),
     b"/v1/token": Call("POST", token),
     b"/v1/api-key": Call("POST", api_key),
+    b"/v1/tools": Call("GET", tools.declared),
+    b"/v1/tools/shown": Call("POST", tools.shown),
+    b"/v1/tools/check": Call("POST", tools.check),
     b"/v1/connections": Call("GET", connections.listed),
     b"/v1/connections/": Call("DELETE", connections.disconnect),
     b"/v1/consents/": Call("GET", connections.consent),

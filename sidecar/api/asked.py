@@ -33,6 +33,8 @@ class Asked:
     provider: Provider | None = None
     scopes: frozenset[str] = frozenset()
     decision: Decision | None = None
+    tool: str = ""
+    """Whose call is asked for, as ``route/tool``."""
 
     def identify(self, *, bare: bool = False) -> Invocation | Agent:
         """Whose request it is. *bare*: ``Authorization`` may hold the handle without a scheme.

@@ -4,6 +4,8 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from sidecar.errors import BadRequest
@@ -11,7 +13,10 @@ from sidecar.wire.strict import json_object
 
 MOST = 64 * 1024
 """Of a body, in bytes."""
+_MOST_REMEMBERED, _LONGEST_REMEMBERED = 256, 1024
+"""Bodies of one call, and the bytes of each."""
 _MOST_SCOPES = 64
+_MOST_TOOLS, _LONGEST_TOOL = 1024, 256
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,512}")  # RFC 6749, section 3.3
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 
@@ -40,6 +45,14 @@ def _is_scopes(value: Any) -> bool:
     )
 
 
+def _is_tool(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_TOOL
+
+
+def _are_tools(value: Any) -> bool:
+    return isinstance(value, list) and len(value) <= _MOST_TOOLS and all(map(_is_tool, value))
+
+
 def _is_seconds(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
 
@@ -47,6 +60,9 @@ def _is_seconds(value: Any) -> bool:
 PROVIDER = Member(lambda value: isinstance(value, str) and value != "", "the name of a provider")
 SCOPES = Member(_is_scopes, f"a list of at most {_MOST_SCOPES} scopes", default=())
 FORCE = Member(lambda value: isinstance(value, bool), "true or false", default=False)
+TOOL = Member(_is_tool, f"the name of a tool, route/tool or set/tool, of at most {_LONGEST_TOOL} characters")
+TOOLS = Member(_are_tools, f"a list of at most {_MOST_TOOLS} names of tools")
+ARGUMENTS = Member(lambda value: isinstance(value, dict), "an object, the tool's arguments by name", default={})
 SECONDS = Member(_is_seconds, "a number of seconds above zero")
 
 
@@ -60,6 +76,13 @@ def read(text: bytes, members: Mapping[str, Member]) -> dict[str, Any]:
         if name not in members:
             raise BadBody("a member that this call doesn't take", mend=_unknown(name, members))
     return {name: _member(name, member, given) for name, member in members.items()}
+
+
+def remembered(members: Mapping[str, Member]) -> Callable[[bytes], Mapping[str, Any]]:
+    """``read`` for *members* that hold no secret: bodies that are the same, as an agent's are again and again, are read
+    once."""
+    short = lru_cache(_MOST_REMEMBERED)(lambda text: MappingProxyType(read(text, members)))
+    return lambda text: short(text) if len(text) <= _LONGEST_REMEMBERED else read(text, members)
 
 
 def _member(name: str, member: Member, given: Mapping[str, Any]) -> Any:

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Iterable
 
 from sidecar.api.asked import Asked
-from sidecar.errors import AuditUnavailable, Refusal, Unauthenticated
-from sidecar.events import Attribute, Event, Name, Value, clean_method, clean_path
+from sidecar.errors import AuditUnavailable, Refusal, ToolDenied, Unauthenticated
+from sidecar.events import Attribute, Event, Name, Value, clean_method, clean_path, clean_tool
 from sidecar.invocation.caller import Agent
 from sidecar.invocation.invocation import Invocation
 
@@ -37,6 +37,21 @@ def revoked(asked: Asked, scopes: Iterable[str]) -> None:
     _record(asked, Name.GRANT_REVOKED, said)
 
 
+def tools_listed(asked: Asked, shown: int, hidden: int) -> None:
+    """Raise ``AuditUnavailable``."""
+    _record(asked, Name.TOOLS_LISTED, {Attribute.OUTCOME: "listed", Attribute.SHOWN: shown, Attribute.HIDDEN: hidden})
+
+
+def tool_called(asked: Asked) -> None:
+    """The agent is about to be told that it may. Raise ``AuditUnavailable``."""
+    said: dict[str, Value] = {Attribute.OUTCOME: "called", Attribute.TOOL: clean_tool(asked.tool)}
+    if (decision := asked.decision) is not None:
+        said[Attribute.CAPABILITY] = decision.capability or decision.nearest or ""
+        if decision.shadow:
+            said |= {Attribute.OUTCOME: "shadowed", Attribute.REASON: decision.why}
+    _record(asked, Name.TOOL_CALLED, said)
+
+
 def denied(asked: Asked, refusal: Refusal) -> None:
     """What nobody known has asked for is a stranger's doing, and goes where it can't fill the journal."""
     said: dict[str, Value] = {
@@ -49,11 +64,13 @@ def denied(asked: Asked, refusal: Refusal) -> None:
         said[Attribute.SCOPES] = tuple(sorted(asked.scopes))
     if asked.decision is not None and asked.decision.nearest:
         said[Attribute.CAPABILITY] = asked.decision.nearest
+    if asked.tool:
+        said[Attribute.TOOL] = clean_tool(asked.tool)
     if asked.caller is None or isinstance(refusal, Unauthenticated):
         asked.surroundings.journal.reject(_event(asked, Name.EGRESS_DENIED, said), refusal.code)
         return
     try:
-        _record(asked, Name.EGRESS_DENIED, said)
+        _record(asked, Name.TOOL_DENIED if isinstance(refusal, ToolDenied) else Name.EGRESS_DENIED, said)
     except AuditUnavailable as error:
         log.error("a denial could not be recorded: %s", error.reason)  # noqa: TRY400 - no bug, and it stays a denial
 

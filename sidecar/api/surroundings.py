@@ -1,6 +1,6 @@
 """What the identity API needs of the sidecar around it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -61,5 +61,9 @@ class Surroundings:
     ``expired``."""
     named: Mapping[str, frozenset[str]] | None = None
     """With ``inbound.groups: named``: the ``groups`` and ``roles`` that the configuration names."""
+    tools: Collection[str] = ()
+    """The declared ones, ``route/tool`` and ``set/tool``."""
+    tool_route: str | None = None
+    """The one MCP route, where there is just one."""
     explains: bool = False
     """Tell the agent which capability came nearest (``policy.explain: agent``)."""

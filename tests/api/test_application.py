@@ -33,7 +33,7 @@ async def test_the_public_keys_and_the_ca_take_no_handle(around: Around) -> None
 
 @pytest.mark.parametrize(
     "path",
-    ["/v1/", "/v1/nothing", "/v1/principal/", "/v1/principal;a", "/v1/%70rincipal", "/V1/principal", "/v1/tools",
+    ["/v1/", "/v1/nothing", "/v1/principal/", "/v1/principal;a", "/v1/%70rincipal", "/V1/principal", "/v1/tools/",
      "/v1/connections/", "/v1/connections/a/b", "/v1/connections//", "/v1/consents",
      "/v1/consents/", "/identities/GetWorkloadAccessToken"],
 )  # fmt: skip
@@ -74,6 +74,13 @@ async def test_a_body_has_an_end(around: Around, chunked: bool) -> None:
         headers={"Authorization": f"Bearer {handle}"},
     ) as answer:
         assert (answer.status, (await answer.json(content_type=None))["code"]) == (413, "too_large")
+
+
+async def test_a_packed_body_is_refused_whatever_is_in_it(around: Around) -> None:
+    headers = {"Content-Encoding": "identity"}
+    said = await around.ask("POST", "/v1/token", AGENT.decode(), {"provider": "bearer"}, headers=headers)
+    assert said.refused() == (400, "bad_request")
+    assert "without Content-Encoding" in said.problem()["detail"]
 
 
 async def test_a_body_that_breaks_off_is_nobodys_fault_but_its_senders(

@@ -153,7 +153,7 @@ async def test_what_there_is_not_is_not_found(
     running: Running, issuer: Issuer, client: aiohttp.ClientSession, api: aiohttp.ClientSession
 ) -> None:
     handle = await handle_of(client, running, issuer)
-    for path in ("/v1/tools", "/v1/connections/", "/v1", "/v2/principal"):
+    for path in ("/v1/tool", "/v1/connections/", "/v1", "/v2/principal"):
         async with api.get(path, headers=bearer(handle)) as answer:
             assert await problem(answer) == (404, "route_unknown")
     async with api.post("/v1/principal", headers=bearer(handle)) as answer:
