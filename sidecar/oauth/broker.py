@@ -152,8 +152,17 @@ class Broker:
         entry = await self._renewal.entry()
         if not due(entry, grant):
             return False
-        await self._renewed(Ask(None), entry, grant, frozenset())
+        try:
+            await self._renewed(Ask(None), entry, grant, frozenset())
+        except Removed as removed:
+            await self._given_back(removed)
+            return False
         return True
+
+    async def _given_back(self, removed: Removed) -> None:
+        """What was renewed while its grant was given back is given back, too."""
+        if removed.renewed is not None:
+            await self._renewal.give_back(removed.renewed)
 
     def drop(self, owner: Owner) -> None:
         """What is held of *owner* is no longer what they granted."""
@@ -206,8 +215,7 @@ class Broker:
         except InteractionRequired as refusal:
             return self._still(key, ask) or self._missing(wanted, refusal.reason)
         except Removed as removed:
-            if removed.renewed is not None:
-                await self._renewal.give_back(removed.renewed)
+            await self._given_back(removed)
             return self._missing(wanted, "the grant was given back")
 
     async def _found(self, ask: Ask, key: _Key, entry: Entry, wanted: frozenset[str]) -> "Held[_Vended | _Missing]":

@@ -9,7 +9,6 @@ from sidecar.errors import GrantDead, Refusal
 from sidecar.oauth.broker import Broker
 from sidecar.oauth.catalog.entry import Entry
 from sidecar.vault.grant import At, Grant
-from sidecar.vault.refresh import Removed
 from sidecar.vault.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -43,8 +42,6 @@ async def sweep(vault: Vault, brokers: Mapping[At, Broker], clock: Callable[[], 
             renewed += await broker.keep_alive(grant, lambda entry, grant: due(entry, grant, clock()))
         except GrantDead:
             continue  # told and latched where it was found out
-        except Removed:
-            continue
         except Refusal as refusal:
             log.warning("a grant that nobody uses could not be renewed: %s", refusal.reason)
     return renewed

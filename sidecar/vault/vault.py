@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from sidecar.vault.sealing import Sealing
 from sidecar.vault.store import Store, Unavailable
 
 _TRIES = 10
+_PATIENCE_SECONDS = 0.5
+"""How long a removal waits for a refresh that is under way."""
 
 
 class Vault:
@@ -87,11 +90,12 @@ class Vault:
                 return await self._refreshes.latched(row_id, grant, why)
 
     async def remove(self, grant: Grant) -> Grant | None:
-        """Forget what is at the place of *grant*, once no refresh of it is under way: what was there is returned, so
-        that it can be revoked. What can't be opened is removed, too."""
+        """Forget what is at the place of *grant*: what was there is returned, so that it can be revoked. What can't be
+        opened is removed, too. A refresh that is under way is waited for, but not for long: what it still gets has no
+        place any more (``Removed``)."""
         with self._outage.refused():
             row_id = (await self._ready()).id(grant.place)
-            async with self.rows.store.locked(row_id):
+            async with self._locked_soon(row_id):
                 await self._refreshes.keep(row_id)
                 for _ in range(_TRIES):
                     version, old = await self.rows.version(row_id), await self.rows.get(row_id)
@@ -110,6 +114,15 @@ class Vault:
         with self._outage.refused():
             row_id = (await self._ready()).id(grant.place)
         return await self._refreshes.refreshed(row_id, grant, renew)
+
+    @asynccontextmanager
+    async def _locked_soon(self, row_id: bytes) -> AsyncIterator[None]:
+        """With the row's lock, or without it where another one keeps it."""
+        async with AsyncExitStack() as stack:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    await stack.enter_async_context(self.rows.store.locked(row_id))
+            yield
 
     async def _ready(self) -> Sealing:
         sealing = await self.rows.sealing()

@@ -165,6 +165,21 @@ async def test_who_removes_a_grant_waits_for_its_refresh(vault: Vault, kept: Gra
     assert await vault.of(kept.place.owner) == []
 
 
+async def test_but_not_for_long_and_what_that_gets_has_no_place_any_more(
+    vault: Vault, kept: Grant, provider: Provider
+) -> None:
+    provider.seconds = 1.0
+    refreshing = asyncio.ensure_future(vault.refresh(kept, provider.renew))
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(0.8):
+        assert await vault.remove(kept) == kept
+    assert await vault.of(kept.place.owner) == []
+    with pytest.raises(Removed) as raised:
+        await refreshing
+    assert raised.value.renewed is not None
+    assert await vault.of(kept.place.owner) == []
+
+
 async def test_what_was_given_for_a_grant_that_went_meanwhile_is_handed_back(
     vault: Vault, store: FaultyStore, kept: Grant, provider: Provider
 ) -> None:
