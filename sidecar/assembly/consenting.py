@@ -1,6 +1,7 @@
 """The consent pages: what stands through reloads, and what one configuration makes of it. Nothing of it is imported
 before a user is asked, or a browser comes."""
 
+import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,7 +21,11 @@ from sidecar.vault.grant import Owner
 from sidecar.wire.trace import Tracer
 
 if TYPE_CHECKING:
+    from sidecar.consent.attempts import Attempt
+    from sidecar.consent.sessions import Session
     from sidecar.consent.surroundings import Surroundings
+
+_LAST_SECONDS = 2.0
 
 
 class Consenting:
@@ -30,6 +35,7 @@ class Consenting:
         """*house* and *sources* are those of the configuration that is in force."""
         self._ground, self._house, self._sources = ground, house, sources
         self._made: tuple[House, Surroundings] | None = None
+        self._giving_back: set[asyncio.Task[None]] = set()
 
     @property
     def asks(self) -> bool:
@@ -71,6 +77,37 @@ class Consenting:
                 _leave(before[0].settings, house.settings, before[1])
         return self._made[1]
 
+    def sweep(self) -> None:
+        """Questions that nobody has answered in time are over."""
+        if self._made is not None:
+            self._made[1].attempts.sweep()
+
+    def forget(self, meant: Callable[[str], bool]) -> int:
+        """Sign out the principals whose id is *meant*, and ask them nothing more; return in how many browsers they were
+        signed in."""
+        if self._made is None:
+            return 0
+        around = self._made[1]
+        _end(around, lambda session: meant(session.principal.id))
+        return around.visitors.drop(lambda principal: meant(principal.id))
+
+    async def close(self) -> None:
+        """What nobody has decided about is given back, as far as that takes no time."""
+        if self._made is None:
+            return
+        self._made[1].attempts.clear()
+        if self._giving_back:
+            await asyncio.wait(self._giving_back, timeout=_LAST_SECONDS)
+        for task in self._giving_back:
+            task.cancel()
+
+    def _dropped(self, attempt: "Attempt") -> None:
+        from sidecar.consent import ending
+
+        task = self._ground.tasks.create_task(ending.undecided(self.surroundings(), attempt))
+        self._giving_back.add(task)
+        task.add_done_callback(self._giving_back.discard)
+
     def changed(self, owner: Owner, provider: Provider) -> None:
         """What is held of *owner* isn't any more what they granted."""
         from sidecar.oauth.granted import Granted
@@ -109,7 +146,7 @@ class Consenting:
             clock=time.time,
             random=os.urandom,
             sessions=before.sessions if before else Sessions(clock=clock, random=os.urandom),
-            attempts=before.attempts if before else Attempts(clock=clock, random=os.urandom),
+            attempts=before.attempts if before else Attempts(clock=clock, random=os.urandom, dropped=self._dropped),
             visitors=before.visitors if before else Visitors(clock=clock, random=os.urandom),
             wishes=before.wishes if before else Wishes(),
             form_key=before.form_key if before else os.urandom(32),
@@ -142,5 +179,11 @@ def _leave(before: Settings, after: Settings, around: "Surroundings") -> None:
     """What a reload has removed or changed is not asked about any more, and its users sign in again."""
     issuers = changed_issuers(before, after)
     providers = {name for name, provider in before.providers.items() if after.providers.get(name) != provider}
-    around.sessions.drop(lambda each: each.provider in providers or each.principal.rests_on(issuers))
+    _end(around, lambda each: each.provider in providers or each.principal.rests_on(issuers))
     around.visitors.drop(lambda principal: principal.rests_on(issuers))
+
+
+def _end(around: "Surroundings", doomed: "Callable[[Session], bool]") -> None:
+    """Ask nothing more that is *doomed*."""
+    for session in around.sessions.drop(doomed):
+        around.attempts.end(session)

@@ -87,15 +87,14 @@ class Connected:
         await self._consent().grants.disconnect(owner, provider)
 
     async def give_back(self, grant: Grant) -> bool:
-        """*grant* is out of the vault: drop what is held of it, and tell its provider. Whether one of the configured
-        ones is that."""
+        """*grant* is out of the vault: drop what is held of it, and tell its provider, if one of those that are
+        configured is that. Whether it has revoked it."""
         consenting, consent, at = self._ground.consenting, self._consent(), grant.place.at
         for provider in consent.providers.values():
             entry = await consent.grants.entry(provider)
             if (entry.server, provider.client_id) == (at.server, at.client_id) and consenting is not None:
                 consenting.changed(grant.place.owner, provider)
-                await consent.grants.discard(provider, grant)
-                return True
+                return await consent.grants.give_back(provider, grant)
         return False
 
     def _consent(self) -> "Consent":

@@ -73,11 +73,12 @@ class Attempts:
         random: Callable[[int], bytes],
         most: int = 20_000,
         most_of_one: int = 16,
+        dropped: Callable[[Attempt], None] = lambda _attempt: None,
     ) -> None:
         """*most* of them are held for sessions, and as many sign-ins besides, which anybody may begin; *most_of_one* is
-        for one session."""
+        for one session. *dropped* is told of each of a session to which nobody can come back any more."""
         self._clock, self._random = clock, random
-        self._most, self._most_of_one = most, most_of_one
+        self._most, self._most_of_one, self._dropped = most, most_of_one, dropped
         self._of_sessions: dict[bytes, _Held] = {}
         self._sign_ins: dict[bytes, _Held] = {}
         self._keys: dict[Session, list[bytes]] = {}
@@ -96,7 +97,7 @@ class Attempts:
             mine = self._keys.setdefault(attempt.session, [])
             mine.append(key)
             if len(mine) > self._most_of_one:
-                self._remove(mine[0])
+                self._drop(mine[0])
         return value
 
     def take(self, value: str, step: Step, of: str, browser: bytes | None) -> Attempt:
@@ -114,11 +115,13 @@ class Attempts:
         foreign = browser is None or not hmac.compare_digest(browser, attempt.browser)
         if foreign and attempt.step is not Step.COMPLETE:
             raise Astray("it was begun in another browser")
-        self._remove(key)
         if attempt.step is not step:
+            self._drop(key)
             raise Astray(f"{attempt.step} was due, not {step}")
         if attempt.of != of:
+            self._drop(key)
             raise Astray("another issuer or provider answers than was asked")
+        self._remove(key)
         return attempt
 
     def look(self, value: str, step: Step, of: str, browser: bytes | None) -> Attempt | None:
@@ -133,7 +136,20 @@ class Attempts:
     def end(self, session: Session) -> None:
         """Nothing more is expected for *session*."""
         for key in tuple(self._keys.get(session, ())):
-            self._remove(key)
+            self._drop(key)
+
+    def clear(self) -> None:
+        """Nothing is expected any more."""
+        for pool in (self._of_sessions, self._sign_ins):
+            for key in tuple(pool):
+                self._drop(key)
+
+    def sweep(self) -> None:
+        """Drop what is over, though nobody comes: it may be that something has to be given back."""
+        now = self._clock()
+        for pool in (self._of_sessions, self._sign_ins):
+            for key in [key for key, held in pool.items() if now >= held.dies]:
+                self._drop(key)
 
     def __len__(self) -> int:
         return len(self._of_sessions) + len(self._sign_ins)
@@ -143,7 +159,13 @@ class Attempts:
             key, oldest = next(iter(pool.items()))
             if now < oldest.dies and len(pool) < self._most:
                 return
-            self._remove(key)
+            self._drop(key)
+
+    def _drop(self, key: bytes) -> None:
+        held = self._of_sessions.get(key)
+        self._remove(key)
+        if held is not None:
+            self._dropped(held.attempt)
 
     def _remove(self, key: bytes) -> None:
         if self._sign_ins.pop(key, None) is not None:

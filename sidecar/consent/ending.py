@@ -22,6 +22,8 @@ class Switch:
     offer: Offer = field(repr=False)
     before: str = field(repr=False)
     """How the one before is shown."""
+    provider: Provider
+    """Of the offer, which can be given back even after a reload has removed it."""
 
 
 async def spend(
@@ -42,7 +44,7 @@ async def spend(
         raise
     before = next((grant.label for grant in others if grant.alive), others[0].label)
     attempt = Attempt(
-        Step.ACCOUNT, provider.name, browser, session, return_url, proved=True, carried=Switch(offer, before)
+        Step.ACCOUNT, provider.name, browser, session, return_url, proved=True, carried=Switch(offer, before, provider)
     )
     return surroundings.attempts.open(attempt)
 
@@ -51,6 +53,8 @@ async def keep(surroundings: Surroundings, session: Session, offer: Offer, inste
     """Raise a ``Refusal``: it isn't kept."""
     provider, grant = provider_of(surroundings, session), offer.grant
     record.granted(surroundings, session, grant.place.scopes, whole=not offer.missing)
+    if instead_of:
+        record.replaced(surroundings, session, frozenset().union(*(each.place.scopes for each in instead_of)))
     try:
         await surroundings.grants.keep(provider, grant, instead_of)
     except Refusal:
@@ -61,10 +65,10 @@ async def keep(surroundings: Surroundings, session: Session, offer: Offer, inste
     surroundings.wishes.granted(session.owner, session.provider, offer.missing)
 
 
-async def switch(surroundings: Surroundings, session: Session, offer: Offer, *, use_new: bool) -> None:
+async def switch(surroundings: Surroundings, session: Session, choice: Switch, *, use_new: bool) -> None:
     """The user has decided for one of two accounts. Raise a ``Refusal``: the old one stays, the new one is given
     back."""
-    provider = provider_of(surroundings, session)
+    provider, offer = choice.provider, choice.offer
     try:
         if use_new:
             await keep(surroundings, session, offer, await _others(surroundings, session, offer.grant))
@@ -74,6 +78,19 @@ async def switch(surroundings: Surroundings, session: Session, offer: Offer, *, 
         await surroundings.grants.discard(provider, offer.grant)
         raise
     await surroundings.grants.discard(provider, offer.grant)
+
+
+async def undecided(surroundings: Surroundings, attempt: Attempt) -> None:
+    """Nobody comes back to *attempt*: where the user was to decide for one of two accounts, the old one stays, and the
+    new one is given back."""
+    choice = attempt.carried
+    if not isinstance(choice, Switch) or attempt.session is None:
+        return
+    try:
+        record.denied(surroundings, attempt.session, "nobody decided for another account")
+    except Refusal as refusal:
+        log.warning("that nobody decided for another account could not be recorded: %s", refusal.reason)
+    await surroundings.grants.discard(choice.provider, choice.offer.grant)
 
 
 def deny(surroundings: Surroundings, session: Session, reason: str, *, kept: bool = False) -> None:

@@ -1,7 +1,9 @@
 """Spends users' codes at providers, keeps what they grant in the vault, and gives it back."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from sidecar.consent.surroundings import Offer, Redemption
 from sidecar.errors import Refusal
@@ -60,22 +62,19 @@ class Keeping:
             seconds=self._world.seconds,
         )
         answer = await client.fetched(self._world, request, provider.name, "token endpoint")
-        tokens = flow.granted(entry, provider, answer, scopes, now, redemption.nonce.reveal())
-        whose = tokens.account or await self._asked(entry, provider, tokens)
-        grant = Grant(
-            place=Place(owner, self._at(entry, provider), tokens.scopes),
-            account=whose.id,
-            label=whose.label,
-            refresh_token=tokens.refresh_token,
-            refresh_expires=tokens.refresh_expires,
-            access_token=tokens.access_token,
-            token_type=tokens.token_type,
-            expires=tokens.expires,
-            since=now,
-            used=None,
-            used_by="",
-        )
-        return Offer(grant, tokens.missing)
+        try:
+            tokens = flow.granted(entry, provider, answer, scopes, now, redemption.nonce.reveal())
+        except Refusal:
+            if (stray := flow.stray(entry, provider, answer, now)) is not None:
+                await self.discard(provider, _grant(Place(owner, self._at(entry, provider), stray.scopes), stray, now))
+            raise
+        grant = _grant(Place(owner, self._at(entry, provider), tokens.scopes), tokens, now)
+        try:
+            whose = tokens.account or await self._asked(entry, provider, tokens)
+        except Refusal:
+            await self.discard(provider, grant)
+            raise
+        return Offer(replace(grant, account=whose.id, label=whose.label), tokens.missing)
 
     async def _asked(self, entry: Entry, provider: Provider, tokens: flow.Tokens) -> Account:
         """Whose account it is, where the provider has to be asked; one that can't be told is the same as all such."""
@@ -105,28 +104,41 @@ class Keeping:
 
     async def keep(self, provider: Provider, grant: Grant, instead_of: Sequence[Grant]) -> None:
         await self._vault.put(grant)
-        for other in instead_of:
-            if other.place == grant.place:  # where there is another one now
-                await self._revoke(provider, other)
-            else:
-                await self._give_back(provider, other)
-        self._changed(grant.place.owner, provider)
+        here = [other for other in instead_of if other.place == grant.place]  # where there is another one now
+        elsewhere = [other for other in instead_of if other.place != grant.place]
+        await self._give_back(provider, grant.place.owner, elsewhere, here)
 
     async def discard(self, provider: Provider, grant: Grant) -> None:
-        await self._revoke(provider, grant)
+        """Many providers end all that a user has granted a client by the end of one token: what another grant of the
+        same account would be lost with is let lie."""
+        owner, name = grant.place.owner, provider.name
+        try:
+            held = (await self.held(owner)).get(name, ())
+        except Refusal as refusal:
+            log.warning("what isn't kept of %s can't be given back: %s", name, refusal.reason)
+            return
+        if any(each.alive and grant.account in ("", each.account) for each in held):
+            log.info("what isn't kept of %s is not given back: that might end what is", name)
+            return
+        await self.give_back(provider, grant)
 
     async def disconnect(self, owner: Owner, provider: Provider) -> None:
-        for grant in (await self.held(owner)).get(provider.name, ()):
-            await self._give_back(provider, grant)
-        self._changed(owner, provider)
+        await self._give_back(provider, owner, (await self.held(owner)).get(provider.name, ()))
 
-    async def _give_back(self, provider: Provider, grant: Grant) -> None:
-        gone = await self._vault.remove(grant)
-        if gone is not None:
-            await self._revoke(provider, gone)
+    async def _give_back(
+        self, provider: Provider, owner: Owner, grants: Sequence[Grant], gone: Sequence[Grant] = ()
+    ) -> None:
+        """First nobody finds them here any more, then their provider is told of them and of those that are *gone*."""
+        taken = [*gone]
+        try:
+            for grant in grants:
+                if (old := await self._vault.remove(grant)) is not None:
+                    taken.append(old)  # noqa: PERF401 - what came before one that fails is given back
+        finally:
+            self._changed(owner, provider)
+            await asyncio.gather(*(self.give_back(provider, each) for each in taken))
 
-    async def _revoke(self, provider: Provider, grant: Grant) -> None:
-        """At the provider, as far as that can be: it is gone from here in any case."""
+    async def give_back(self, provider: Provider, grant: Grant) -> bool:
         try:
             entry = await self.entry(provider)
             assertion = client.assertion(provider, entry.issuer or entry.token_url, self._world)
@@ -136,6 +148,25 @@ class Keeping:
                 flow.revoked(entry, provider, answer, self._world.clock())
         except Refusal as refusal:
             log.warning("a grant could not be revoked at %s: %s", provider.name, refusal.reason)
+            return False
+        return request is not None
 
     def _at(self, entry: Entry, provider: Provider) -> At:
         return At(entry.server, provider.client_id or "", self._namespace)
+
+
+def _grant(place: Place, tokens: flow.Tokens, now: float) -> Grant:
+    """Of nobody's account yet."""
+    return Grant(
+        place=place,
+        account="",
+        label="",
+        refresh_token=tokens.refresh_token,
+        refresh_expires=tokens.refresh_expires,
+        access_token=tokens.access_token,
+        token_type=tokens.token_type,
+        expires=tokens.expires,
+        since=now,
+        used=None,
+        used_by="",
+    )

@@ -21,6 +21,12 @@ def denied(surroundings: Surroundings, session: Session, reason: str) -> None:
     _of_session(surroundings, session, Name.CONSENT_DENIED, session.scopes, "denied", reason)
 
 
+def replaced(surroundings: Surroundings, session: Session, scopes: Iterable[str]) -> None:
+    """The user decided for another account: what they granted of the one before is given back."""
+    reason = "by the user: another account was connected"
+    _of_session(surroundings, session, Name.GRANT_REVOKED, scopes, "revoked", reason)
+
+
 def disconnected(
     surroundings: Surroundings, principal: Principal, provider: str, scopes: Iterable[str], trace_id: str, span_id: str
 ) -> None:

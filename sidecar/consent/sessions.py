@@ -143,10 +143,12 @@ class Sessions:
         session = self.find(id)
         return session.status if session is not None and session.principal.id == principal.id else Status.EXPIRED
 
-    def drop(self, doomed: Callable[[Session], bool]) -> None:
-        """End those whose provider or issuer is no more what it was."""
-        for key in [key for key, session in self._held.items() if doomed(session)]:
+    def drop(self, doomed: Callable[[Session], bool]) -> list[Session]:
+        """End those that are *doomed*; return them."""
+        gone = [(key, session) for key, session in self._held.items() if doomed(session)]
+        for key, _ in gone:
             self._remove(key)
+        return [session for _, session in gone]
 
     def __len__(self) -> int:
         return len(self._held)

@@ -58,7 +58,10 @@ class Grants(Protocol):
         """Durable when it returns; *instead_of* is given back at the provider."""
 
     async def discard(self, provider: Provider, grant: Grant) -> None:
-        """Give back what isn't kept; it doesn't matter whether the provider can."""
+        """Give back what isn't kept, unless that would end what is; it doesn't matter whether the provider can."""
+
+    async def give_back(self, provider: Provider, grant: Grant) -> bool:
+        """Revoke *grant*, which is out of the vault, at its provider, as far as that can be: whether it was."""
 
     async def disconnect(self, owner: Owner, provider: Provider) -> None: ...
 

@@ -31,7 +31,7 @@ async def decide(visit: Visit, session_id: str) -> Answer:
     chosen: Switch = attempt.carried
     surroundings.attempts.take(visit.form["choice"], Step.ACCOUNT, session.provider, visit.browser_digest)
     try:
-        await ending.switch(surroundings, session, chosen.offer, use_new=use == "new")
+        await ending.switch(surroundings, session, chosen, use_new=use == "new")
     except Refusal as refusal:
         raise provider_failed(refusal, surroundings.place.path("connect", session.id)) from refusal
     return to_session(visit, session, attempt.return_url)

@@ -59,10 +59,12 @@ class Visitors:
     def sign_out(self, cookie: str) -> None:
         self._held.pop(digest(cookie), None)
 
-    def drop(self, doomed: Callable[[Principal], bool]) -> None:
-        """Sign out everyone who is *doomed*."""
-        for key in [key for key, visitor in self._held.items() if doomed(visitor.principal)]:
+    def drop(self, doomed: Callable[[Principal], bool]) -> int:
+        """Sign out everyone who is *doomed*; return in how many browsers."""
+        gone = [key for key, visitor in self._held.items() if doomed(visitor.principal)]
+        for key in gone:
             del self._held[key]
+        return len(gone)
 
     def __len__(self) -> int:
         return len(self._held)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
-from sidecar.errors import GrantDead, InteractionRequired, ProviderRefused
+from sidecar.errors import GrantDead, InteractionRequired, ProviderRefused, Refusal
 from sidecar.oauth import account, messages
 from sidecar.oauth.account import Account
 from sidecar.oauth.catalog.entry import Entry
@@ -137,6 +137,15 @@ def granted(
     given = messages.granted(answer, provider.name, now, CODE, reading=reading)
     whose = account.in_answer(entry, provider, given.said, now, nonce)
     return _tokens(entry, given, asked, now, whose, None)
+
+
+def stray(entry: Entry, provider: Provider, answer: Response, now: float) -> Tokens | None:
+    """The tokens of an answer that ``granted`` doesn't take, good for being given back; ``None``: there are none."""
+    try:
+        given = messages.granted(answer, provider.name, now, CODE, reading=Reading(entry.reads))
+    except Refusal:
+        return None
+    return _tokens(entry, given, frozenset(), now, None, None)
 
 
 def refreshed(

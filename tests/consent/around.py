@@ -21,6 +21,7 @@ from yarl import URL
 from sidecar.consent.application import application
 from sidecar.consent.asking import Asking
 from sidecar.consent.attempts import Attempts
+from sidecar.consent.ending import undecided
 from sidecar.consent.frame import Place
 from sidecar.consent.keeping import Keeping
 from sidecar.consent.sessions import Session, Sessions
@@ -201,6 +202,8 @@ class Around:
         self.other = Server(OTHER, self.clock.epoch, [f"{PUBLIC}/callback/other"])
         self.away: set[str] = set()
         """Hosts that don't answer."""
+        self.giving_back: list[asyncio.Task[None]] = []
+        """What nobody has decided about."""
         self.surroundings: Surroundings
         self.asking = Asking(lambda: self.surroundings)
 
@@ -245,7 +248,13 @@ class Around:
             clock=self.clock.epoch,
             random=os.urandom,
             sessions=Sessions(clock=self.clock.monotonic, random=os.urandom),
-            attempts=Attempts(clock=self.clock.monotonic, random=os.urandom),
+            attempts=Attempts(
+                clock=self.clock.monotonic,
+                random=os.urandom,
+                dropped=lambda attempt: self.giving_back.append(
+                    tasks.create_task(undecided(self.surroundings, attempt))
+                ),
+            ),
             visitors=Visitors(clock=self.clock.monotonic, random=os.urandom),
             wishes=Wishes(),
             form_key=os.urandom(32),

@@ -1,6 +1,7 @@
 """What a browser comes back with: once, in that browser, at that step, from where it was sent."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ MINE, OTHER = b"m" * 32, b"o" * 32
 SENT = Attempt(Step.PROVIDER, "google", MINE, verifier=Secret("verifier"), nonce=Secret("nonce"), carried="code")
 
 
-def attempts(clock: Clock, **more: int) -> Attempts:
+def attempts(clock: Clock, **more: Any) -> Attempts:
     drawn = iter(range(1, 1 << 20))
     return Attempts(clock=clock, random=lambda size: next(drawn).to_bytes(size, "big"), **more)
 
@@ -137,3 +138,47 @@ def test_nothing_of_it_shows(clock: Clock) -> None:
     shown = repr(replace(SENT, carried="the provider's answer"))
     assert "the provider's answer" not in shown
     assert "Secret(…)" in shown
+
+
+def test_what_nobody_can_come_back_to_is_told(clock: Clock) -> None:
+    gone: list[Attempt] = []
+    held = attempts(clock, dropped=gone.append, most_of_one=2)
+    session = sessions(clock).begin(ALICE, "google", READ)
+    sent = [replace(SENT, session=session, carried=number) for number in range(6)]
+
+    def said() -> list[int]:
+        return [attempt.carried for attempt in gone]
+
+    taken = held.open(sent[0])
+    held.take(taken, Step.PROVIDER, "google", MINE)
+    assert said() == []
+    first, _ = held.open(sent[1]), held.open(sent[2])
+    held.open(sent[3])
+    assert said() == [1], "the oldest makes room"
+    with pytest.raises(Astray):
+        held.take(first, Step.PROVIDER, "google", MINE)
+    astray = held.open(sent[4])
+    assert said() == [1, 2]
+    with pytest.raises(Astray):
+        held.take(astray, Step.LOGIN, "google", MINE)
+    assert said() == [1, 2, 4], "an answer of another kind ends it"
+    held.end(session)
+    assert said() == [1, 2, 4, 3]
+    held.open(sent[5])
+    held.open(SENT)
+    clock.now += LIFETIME - 1
+    held.sweep()
+    assert len(held) == 2
+    clock.now += 1
+    held.sweep()
+    assert (len(held), said()) == (0, [1, 2, 4, 3, 5])
+
+
+def test_all_can_be_given_up_at_once(clock: Clock) -> None:
+    gone: list[Attempt] = []
+    held = attempts(clock, dropped=gone.append)
+    session = sessions(clock).begin(ALICE, "google", READ)
+    held.open(replace(SENT, session=session))
+    held.open(SENT)
+    held.clear()
+    assert (len(held), len(gone)) == (0, 1)

@@ -1,7 +1,10 @@
 """Another account than the one that is connected is never taken without a word."""
 
+import asyncio
+
 import pytest
 
+from sidecar.consent.attempts import LIFETIME
 from sidecar.consent.sessions import Status
 from sidecar.errors import AuditUnavailable
 from tests.consent.around import ALICE_PRIVATE, ALICE_THERE, RETURN, WRITE, Around, Browser, Said, query
@@ -34,6 +37,9 @@ async def test_the_new_account_takes_the_place_of_the_old_one_which_is_given_bac
     assert said.title == "Calendar is connected"
     assert [grant.label for grant in await around.grants()] == [ALICE_PRIVATE.email]
     assert around.provider.revoked == [old]
+    event = around.journal.events[-1]
+    assert (event["name"], event["attributes"]["identity.scopes"]) == ("identity.grant_revoked", ["calendar.read"])
+    assert event["attributes"]["identity.reason"] == "by the user: another account was connected"
 
 
 async def test_at_the_same_place_too(around: Around) -> None:
@@ -116,3 +122,52 @@ async def test_without_a_record_the_old_account_stays_and_the_new_one_is_given_b
     assert [grant.label for grant in await around.grants()] == [ALICE_THERE.email]
     assert len(around.provider.revoked) == 1
     assert old not in around.provider.revoked
+
+
+async def test_where_nobody_decides_the_new_account_is_given_back(around: Around) -> None:
+    _, old = await switching(around, around.browser())
+    around.clock.moved += LIFETIME - 1
+    around.surroundings.attempts.sweep()
+    assert around.giving_back == []
+    around.clock.moved += 1
+    around.surroundings.attempts.sweep()
+    await asyncio.gather(*around.giving_back)
+    assert [grant.label for grant in await around.grants()] == [ALICE_THERE.email]
+    assert len(around.provider.revoked) == 1
+    assert old not in around.provider.revoked
+    event = around.journal.events[-1]
+    assert event["name"] == "identity.consent_denied"
+    assert event["attributes"]["identity.reason"] == "nobody decided for another account"
+
+
+async def test_of_two_tabs_the_other_ones_account_is_given_back(around: Around) -> None:
+    browser = around.browser()
+    await around.agree(browser, around.ask()[0])
+    url, _ = around.ask(WRITE)
+    one, other = await around.to_provider(browser, url), await around.to_provider(browser, url)
+    asked = await browser.go(around.provider.authorize(one.onward, ALICE_PRIVATE))
+    assert asked.title == "Use another Calendar account?"
+    said = await browser.go(around.provider.authorize(other.onward, ALICE_THERE))
+    assert said.title == "Calendar is connected"
+    await asyncio.gather(*around.giving_back)
+    assert {grant.label for grant in await around.grants()} == {ALICE_THERE.email}
+    assert len(around.provider.revoked) == 1
+
+
+async def test_what_is_not_kept_is_not_given_back_where_that_would_end_what_is(around: Around) -> None:
+    """Many providers end all of a user's grants of a client by the end of one."""
+    browser = around.browser()
+    await around.agree(browser, around.ask()[0])
+    said = await around.to_provider(browser, around.ask(WRITE)[0])
+    around.journal.fault = AuditUnavailable("full")
+    await browser.go(around.provider.authorize(said.onward, ALICE_THERE))
+    assert len(await around.grants()) == 1
+    assert around.provider.revoked == []
+
+
+async def test_a_provider_that_a_reload_has_removed_is_given_back_what_nobody_decided_about(around: Around) -> None:
+    await switching(around, around.browser())
+    around.change(providers={})
+    around.surroundings.attempts.clear()
+    await asyncio.gather(*around.giving_back)
+    assert len(around.provider.revoked) == 1
