@@ -4,12 +4,12 @@ The door has already turned away browsers, and whoever calls the listener by a s
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sidecar.api import answer as answers
 from sidecar.api import aws, body, connections, record, tools
 from sidecar.api.asked import Asked
 from sidecar.api.detach import detach
@@ -83,12 +83,12 @@ def application(surroundings: Callable[[], Surroundings]) -> "web.Application":
             log.exception("a call of the identity API failed")
             return _refused(asked, Internal())
         if said is None:
-            return web.Response(status=204, headers=_headers(asked))
+            return web.Response(status=204, headers=answers.headers(asked))
         pem = isinstance(said, bytes)
         return web.Response(
-            body=said if isinstance(said, bytes) else json.dumps(said).encode(),
+            body=said if isinstance(said, bytes) else answers.document(said),
             content_type="application/pem-certificate-chain" if pem else "application/json",
-            headers=_headers(asked),
+            headers=answers.headers(asked),
         )
 
     app = web.Application(client_max_size=body.MOST)
@@ -117,6 +117,8 @@ def _asked(request: "web.Request", surroundings: Surroundings) -> Asked:
 async def _body(request: "web.Request") -> bytes:
     from aiohttp import web
 
+    if "Content-Encoding" in request.headers:
+        raise body.BadBody("the body is packed", mend="Send the body as it is, without Content-Encoding.")
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge as error:
@@ -158,7 +160,7 @@ def _refused(asked: Asked, refusal: Refusal) -> "web.Response":
     from aiohttp import web
 
     record.denied(asked, refusal)
-    headers = {**_headers(asked), "Sidecar-Error": refusal.code}
+    headers = {**answers.headers(asked), "Sidecar-Error": refusal.code}
     if isinstance(refusal, Unauthenticated):  # RFC 6750, section 3
         said = f' error="{refusal.error}", error_description="{refusal.title}"' if refusal.error else ""
         headers["WWW-Authenticate"] = "Bearer" + said
@@ -172,10 +174,6 @@ def _refused(asked: Asked, refusal: Refusal) -> "web.Response":
         content_type="application/problem+json",
         headers=headers,
     )
-
-
-def _headers(asked: Asked) -> dict[str, str]:
-    return {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Trace-Id": asked.trace_id.decode()}
 
 
 async def _plain(_request: "web.Request", response: "web.StreamResponse") -> None:

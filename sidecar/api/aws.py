@@ -29,7 +29,7 @@ async def credentials(asked: Asked) -> Mapping[str, Any]:
     if not isinstance(source, Aws):
         raise TypeError(f"the provider {provider.name} has the source of another type")
     keys = await source.lend(Ask(None, trace_id=asked.trace_id, span_id=asked.span_id))
-    record.vended(asked, ())
+    record.vended(asked, frozenset())
     return document(keys, surroundings.clock())
 
 

@@ -5,13 +5,15 @@ from collections.abc import Iterable
 
 from sidecar.api.asked import Asked
 from sidecar.errors import AuditUnavailable, Refusal, ToolDenied, Unauthenticated
-from sidecar.events import Attribute, Event, Name, Value, clean_method, clean_path, clean_tool
+from sidecar.events import Attribute, Event, Name, Template, Value, clean_method, clean_path, clean_tool
 from sidecar.invocation.caller import Agent
 from sidecar.invocation.invocation import Invocation
 
 log = logging.getLogger(__name__)
 
 _FAILURES = 500
+_MOST = 4096
+"""Templates that are kept."""
 
 
 def principal_read(asked: Asked) -> None:
@@ -19,12 +21,36 @@ def principal_read(asked: Asked) -> None:
     _record(asked, Name.PRINCIPAL_READ, {Attribute.OUTCOME: "read"})
 
 
-def vended(asked: Asked, scopes: Iterable[str]) -> None:
+def vended(asked: Asked, scopes: frozenset[str]) -> None:
     """A provider's secret is about to be handed out. Raise ``AuditUnavailable``."""
-    said: dict[str, Value] = {Attribute.OUTCOME: "vended", Attribute.SCOPES: tuple(sorted(scopes))}
-    if asked.decision is not None and asked.decision.capability:
-        said[Attribute.CAPABILITY] = asked.decision.capability
-    _record(asked, Name.TOKEN_VENDED, said)
+    caller, surroundings = asked.caller, asked.surroundings
+    invocation = caller if isinstance(caller, Invocation) else None
+    capability = asked.decision.capability or "" if asked.decision is not None else ""
+    who = (invocation.principal.id, invocation.principal.kind) if invocation is not None else ("", "")
+    key = (*who, asked.provider.name if asked.provider is not None else "", scopes, capability)
+    template = surroundings.templates.get(key)
+    if template is None:
+        if len(surroundings.templates) >= _MOST:
+            surroundings.templates.clear()
+        template = surroundings.templates[key] = _vended(asked, scopes, capability)
+    event = template.fill(
+        surroundings.clock_ns(),
+        asked.trace_id,
+        asked.span_id,
+        invocation.id if invocation is not None else b"",
+        asked.method.encode("latin-1"),
+        asked.path,
+    )
+    surroundings.journal.record(event)
+
+
+def _vended(asked: Asked, scopes: frozenset[str], capability: str) -> Template:
+    attributes = _known(asked)
+    attributes[Attribute.OUTCOME] = "vended"
+    attributes[Attribute.SCOPES] = tuple(sorted(scopes))
+    if capability:
+        attributes[Attribute.CAPABILITY] = capability
+    return Template(Name.TOKEN_VENDED, attributes)
 
 
 def revoked(asked: Asked, scopes: Iterable[str]) -> None:
@@ -80,9 +106,9 @@ def _record(asked: Asked, name: Name, said: dict[str, Value]) -> None:
 
 
 def _event(asked: Asked, name: Name, said: dict[str, Value]) -> bytes:
-    attributes = _who(asked)
-    if asked.provider is not None:
-        attributes[Attribute.PROVIDER] = asked.provider.name
+    attributes = _known(asked)
+    if isinstance(asked.caller, Invocation):
+        attributes[Attribute.INVOCATION_ID] = asked.caller.id.decode()
     attributes |= said
     attributes[Attribute.METHOD] = clean_method(asked.method.encode("latin-1")).decode()
     attributes[Attribute.PATH] = clean_path(asked.path).decode()
@@ -90,8 +116,13 @@ def _event(asked: Asked, name: Name, said: dict[str, Value]) -> bytes:
     return Event(name, clock_ns(), asked.trace_id.decode(), asked.span_id.decode(), attributes).encode()
 
 
-def _who(asked: Asked) -> dict[str, Value]:
-    caller = asked.caller
+def _known(asked: Asked) -> dict[str, Value]:
+    """Whose request it is, and for what; the same for all of somebody's."""
+    caller, said = asked.caller, dict[str, Value]()
     if isinstance(caller, Invocation):
-        return {**asked.surroundings.subjects(caller.principal), Attribute.INVOCATION_ID: caller.id.decode()}
-    return {Attribute.PRINCIPAL_KIND: "agent"} if isinstance(caller, Agent) else {}
+        said |= asked.surroundings.subjects(caller.principal)
+    elif isinstance(caller, Agent):
+        said[Attribute.PRINCIPAL_KIND] = "agent"
+    if asked.provider is not None:
+        said[Attribute.PROVIDER] = asked.provider.name
+    return said

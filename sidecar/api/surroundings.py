@@ -1,10 +1,10 @@
 """What the identity API needs of the sidecar around it."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sidecar.events import Value
+from sidecar.events import Template, Value
 from sidecar.identity.principal import Principal
 from sidecar.invocation.caller import Callers
 from sidecar.invocation.invocation import Invocations
@@ -67,3 +67,7 @@ class Surroundings:
     """The one MCP route, where there is just one."""
     explains: bool = False
     """Tell the agent which capability came nearest (``policy.explain: agent``)."""
+    templates: dict[Hashable, Template] = field(default_factory=dict, repr=False)
+    """Of events that have been recorded, by what they say."""
+    scopes: dict[tuple[str, frozenset[str]], frozenset[str]] = field(default_factory=dict, repr=False)
+    """In the form of the provider of that name, as they were asked for."""

@@ -1,14 +1,16 @@
 """``POST /v1/token`` and ``POST /v1/api-key``: a provider's secret itself, where it may be handed out."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sidecar.api import body, record
 from sidecar.api.asked import Asked
+from sidecar.api.surroundings import Surroundings
 from sidecar.errors import BadRequest, InvocationInvalid, NotPermitted, ProviderUnknown
 from sidecar.invocation.caller import Agent
 from sidecar.invocation.invocation import Invocation
-from sidecar.oauth.credential import Ask, Credential
+from sidecar.oauth.credential import Ask, Credential, Signing, Source
 from sidecar.oauth.provider import CATALOGUE, Provider
 from sidecar.policy.decision import Access, Decision
 
@@ -17,6 +19,10 @@ _ELSEWHERE = {
     _KEY: "That provider has an API key: ask for it by POST /v1/api-key.",
     _AWS: "That provider has AWS credentials: ask for them by GET /v1/aws/credentials.",
 }
+_MOST_KNOWN = 4096
+"""Sets of scopes of which it is known how the provider has them."""
+_token_body = body.remembered({"provider": body.PROVIDER, "scopes": body.SCOPES, "force": body.FORCE})
+_key_body = body.remembered({"provider": body.PROVIDER})
 
 
 class OtherCall(BadRequest):
@@ -24,31 +30,27 @@ class OtherCall(BadRequest):
 
 
 async def token(asked: Asked) -> Mapping[str, Any]:
-    caller = asked.identify()
-    wanted = body.read(asked.body, {"provider": body.PROVIDER, "scopes": body.SCOPES, "force": body.FORCE})
-    provider = _provider(asked, wanted["provider"])
-    asked.scopes = _named(provider, frozenset(wanted["scopes"]))
-    if (mend := _ELSEWHERE.get(provider.type)) is not None:
-        raise OtherCall(f"the provider is of type {provider.type}", mend=mend)
-    credential = await _credential(asked, caller, provider, force=wanted["force"])
-    record.vended(asked, credential.scopes)
-    return {
-        "access_token": credential.token.reveal(),
-        "token_type": credential.token_type,
-        "expires_at": None if credential.expires is None else int(credential.expires),
-        "scopes": sorted(credential.scopes),
-    }
+    wanted = _token(asked)
+    return _vended_token(asked, wanted, wanted.ready() or await _obtained(asked, wanted))
+
+
+def token_at_once(asked: Asked) -> Mapping[str, Any] | None:
+    """``token``, where nobody has to be waited for; else ``None``. Raise a ``Refusal``."""
+    wanted = _token(asked)
+    credential = wanted.ready()
+    return None if credential is None else _vended_token(asked, wanted, credential)
 
 
 async def api_key(asked: Asked) -> Mapping[str, Any]:
-    caller = asked.identify()
-    provider = _provider(asked, body.read(asked.body, {"provider": body.PROVIDER})["provider"])
-    if provider.type != _KEY:
-        mend = _ELSEWHERE.get(provider.type, "That provider gives tokens: ask for one by POST /v1/token.")
-        raise OtherCall(f"the provider is of type {provider.type}", mend=mend)
-    credential = await _credential(asked, caller, provider, force=False)
-    record.vended(asked, ())
-    return {"api_key": credential.token.reveal()}
+    wanted = _key(asked)
+    return _vended_key(asked, wanted, wanted.ready() or await _obtained(asked, wanted))
+
+
+def api_key_at_once(asked: Asked) -> Mapping[str, Any] | None:
+    """``api_key``, where nobody has to be waited for; else ``None``. Raise a ``Refusal``."""
+    wanted = _key(asked)
+    credential = wanted.ready()
+    return None if credential is None else _vended_key(asked, wanted, credential)
 
 
 def permit(asked: Asked, caller: Invocation | Agent, provider: Provider, scopes: frozenset[str]) -> Decision:
@@ -63,13 +65,71 @@ def permit(asked: Asked, caller: Invocation | Agent, provider: Provider, scopes:
     return decision
 
 
-def _named(provider: Provider, scopes: frozenset[str]) -> frozenset[str]:
+@dataclass(slots=True)  # not frozen: a frozen one takes thrice as long to make
+class _Wanted:
+    """A secret that may be had."""
+
+    caller: Invocation | Agent
+    provider: Provider
+    source: Source
+    ask: Ask
+
+    def ready(self) -> Credential | Signing | None:
+        """Raise a ``Refusal``."""
+        return self.source.ready(self.ask)
+
+
+def _token(asked: Asked) -> _Wanted:
+    """The token that is *asked* for. Raise a ``Refusal`` where it may not be had."""
+    caller = asked.identify()
+    wanted = _token_body(asked.body)
+    provider = _provider(asked, wanted["provider"])
+    asked.scopes = _named(asked.surroundings, provider, frozenset(wanted["scopes"]))
+    if (mend := _ELSEWHERE.get(provider.type)) is not None:
+        raise OtherCall(f"the provider is of type {provider.type}", mend=mend)
+    return _wanted(asked, caller, provider, force=wanted["force"])
+
+
+def _key(asked: Asked) -> _Wanted:
+    """The key that is *asked* for. Raise a ``Refusal`` where it may not be had."""
+    caller = asked.identify()
+    provider = _provider(asked, _key_body(asked.body)["provider"])
+    if provider.type != _KEY:
+        mend = _ELSEWHERE.get(provider.type, "That provider gives tokens: ask for one by POST /v1/token.")
+        raise OtherCall(f"the provider is of type {provider.type}", mend=mend)
+    return _wanted(asked, caller, provider, force=False)
+
+
+def _vended_token(asked: Asked, wanted: _Wanted, given: Credential | Signing) -> Mapping[str, Any]:
+    credential = _allowed(asked, wanted, given)
+    record.vended(asked, credential.scopes)
+    return {
+        "access_token": credential.token.reveal(),
+        "token_type": credential.token_type,
+        "expires_at": None if credential.expires is None else int(credential.expires),
+        "scopes": sorted(credential.scopes),
+    }
+
+
+def _vended_key(asked: Asked, wanted: _Wanted, given: Credential | Signing) -> Mapping[str, Any]:
+    credential = _allowed(asked, wanted, given)
+    record.vended(asked, frozenset())
+    return {"api_key": credential.token.reveal()}
+
+
+def _named(surroundings: Surroundings, provider: Provider, scopes: frozenset[str]) -> frozenset[str]:
     """In the provider's form, in which capabilities have them."""
     if not scopes or provider.type not in CATALOGUE:
         return scopes
-    from sidecar.oauth.catalog import named
+    key, known = (provider.name, scopes), surroundings.scopes
+    found = known.get(key)
+    if found is None:
+        from sidecar.oauth.catalog import named
 
-    return named(provider, scopes)
+        if len(known) >= _MOST_KNOWN:
+            known.clear()
+        found = known[key] = named(provider, scopes)
+    return found
 
 
 def _provider(asked: Asked, name: str) -> Provider:
@@ -86,7 +146,7 @@ def _provider(asked: Asked, name: str) -> Provider:
     return provider
 
 
-async def _credential(asked: Asked, caller: Invocation | Agent, provider: Provider, *, force: bool) -> Credential:
+def _wanted(asked: Asked, caller: Invocation | Agent, provider: Provider, *, force: bool) -> _Wanted:
     """Raise a ``Refusal``."""
     invocation = caller if isinstance(caller, Invocation) else None
     if invocation is None and provider.acts_as != "agent":
@@ -105,15 +165,24 @@ async def _credential(asked: Asked, caller: Invocation | Agent, provider: Provid
         span_id=asked.span_id,
         force=force,
     )
-    source = asked.surroundings.sources[provider.name]
-    credential = source.ready(ask)
-    if credential is None:
-        credential = await source.obtain(ask)
-        if invocation is not None and not asked.surroundings.invocations.living(invocation):
-            raise InvocationInvalid("the invocation ended while its credential was being got")
-    if not isinstance(credential, Credential):
-        raise NotPermitted(f"the provider {provider.name} signs requests", mend="Call its routes: requests are signed.")
-    if not credential.scopes <= asked.scopes:
-        # A server may grant more than was asked for: that too takes a capability.
-        permit(asked, caller, provider, credential.scopes)
+    return _Wanted(caller, provider, asked.surroundings.sources[provider.name], ask)
+
+
+async def _obtained(asked: Asked, wanted: _Wanted) -> Credential | Signing:
+    """Raise a ``Refusal``."""
+    credential = await wanted.source.obtain(wanted.ask)
+    caller = wanted.caller
+    if isinstance(caller, Invocation) and not asked.surroundings.invocations.living(caller):
+        raise InvocationInvalid("the invocation ended while its credential was being got")
     return credential
+
+
+def _allowed(asked: Asked, wanted: _Wanted, given: Credential | Signing) -> Credential:
+    """What is *given*, if it may be handed out. Raise ``NotPermitted``."""
+    name = wanted.provider.name
+    if not isinstance(given, Credential):
+        raise NotPermitted(f"the provider {name} signs requests", mend="Call its routes: requests are signed.")
+    if not given.scopes <= asked.scopes:
+        # A server may grant more than was asked for: that too takes a capability.
+        permit(asked, wanted.caller, wanted.provider, given.scopes)
+    return given

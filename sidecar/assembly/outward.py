@@ -20,6 +20,7 @@ from sidecar.egress.address import Network, refused
 from sidecar.egress.destination import Destination
 from sidecar.egress.dial import Way
 from sidecar.egress.door import Door, Exit, Manners
+from sidecar.egress.own import Prompt
 from sidecar.egress.record import Record
 from sidecar.egress.routes import Leg, Routes
 from sidecar.egress.tunnel import Tunnel
@@ -71,8 +72,9 @@ class Outward:
                 each.close()
 
 
-def outward(settings: Settings, ground: Ground, api: Pool, before: Outward | None = None) -> Outward:
-    """Build it; providers and routes that are as they were are taken over from *before*."""
+def outward(settings: Settings, ground: Ground, api: Pool, prompt: Prompt, before: Outward | None = None) -> Outward:
+    """Build it; providers and routes that are as they were are taken over from *before*. *api* serves the identity API,
+    *prompt* what of it needs no waiting."""
     same_world = before is not None and _world(before.settings) == _world(settings)
     ca_file = settings.tls.ca_file
     tls = cache(lambda: trust(str(ca_file) if ca_file else None))
@@ -113,6 +115,7 @@ def outward(settings: Settings, ground: Ground, api: Pool, before: Outward | Non
         past=_past(settings, ground, tls),
         api=api,
         clock=time.time,
+        prompt=prompt,
     )
     return Outward(
         settings, door, routes, exits, sources, record, _surroundings(settings, ground, policy, sources, tracer)

@@ -13,6 +13,7 @@ from typing import Any
 
 from sidecar import __version__
 from sidecar.agent import files
+from sidecar.api.prompt import Prompt
 from sidecar.assembly.consenting import Consenting
 from sidecar.assembly.granting import Connected, keep_alive
 from sidecar.assembly.ground import Ground, Unstartable, lifetimes, opened, rooted
@@ -79,6 +80,7 @@ class Sidecar:
         self._journal = self._ground.journal
         self._house = build(settings, self._ground)
         self._api = Own(self._identity_api, self._loop)
+        self._prompt = Prompt(lambda: self._out.surroundings)
         self._out = self._outward(settings)
         self._ground.consenting = Consenting(self._ground, lambda: self._house, lambda: self._out.sources)
         self._ground.keeping.give_back = Connected(self._ground).give_back
@@ -196,7 +198,7 @@ class Sidecar:
 
     def _outward(self, settings: Settings, before: Outward | None = None) -> Outward:
         api = Pool("the identity API", self._api.dial, connect_seconds=5.0, clock=self._loop.time)
-        return outward(settings, self._ground, api, before)
+        return outward(settings, self._ground, api, self._prompt, before)
 
     def _relay(
         self,

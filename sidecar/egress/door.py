@@ -16,6 +16,7 @@ from typing import Any
 from sidecar.egress import fields
 from sidecar.egress.destination import USUAL, Destination, authority
 from sidecar.egress.fields import Plan
+from sidecar.egress.own import Own, Prompt, Prompted
 from sidecar.egress.passing import Outward, Signed, attached, outgoing
 from sidecar.egress.record import Call, Record
 from sidecar.egress.route import Route
@@ -42,15 +43,13 @@ from sidecar.invocation.invocation import Invocation, Invocations
 from sidecar.oauth.credential import Ask, Credential, Signing, Source
 from sidecar.oauth.provider import Provider
 from sidecar.policy.decision import Access, Policy
-from sidecar.relay.answer import Answers
-from sidecar.relay.head import HOP_BY_HOP, Head, Shapes
+from sidecar.relay.head import Head, Shapes
 from sidecar.relay.passage import Notice, Opening, Passage, Peer, Times, Way
 from sidecar.relay.pool import Pool
 from sidecar.wire.trace import Tracer
 
 _NONE: frozenset[bytes] = frozenset()
 _API = (b"/v1/", b"/identities/")
-_NOT_PASSED = HOP_BY_HOP | {b"content-length"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +81,6 @@ class Manners:
     """Where it is, as a proxy's URL has it: ``host:port``; empty on a unix socket."""
 
 
-class Own(Passage):
-    """A request to what the sidecar itself serves: its answers pass as they are."""
-
-    __slots__ = ()
-
-    answers = Answers(lambda _name: False)
-
-
 class BlindWay(Outward):
     """A CONNECT to where no route leads."""
 
@@ -116,9 +107,10 @@ class Door:
         past: Callable[[Destination], Pool],
         api: Pool,
         clock: Callable[[], float],
+        prompt: Prompt | None = None,
     ) -> None:
         """*certificate* gives the TLS context for a host, *past* a pool to where no route leads, *api* serves the
-        identity API."""
+        identity API, *prompt* what of it needs no waiting."""
         self._manners = manners
         self._routes = routes
         self._exits = exits
@@ -131,6 +123,7 @@ class Door:
         self._past = past
         self._api = api
         self._clock = clock
+        self._prompt = prompt
         self.shapes: Shapes[Plan] = Shapes(fields.plan)
 
     def drops(self, name: bytes) -> bool:
@@ -155,7 +148,7 @@ class Door:
         if head.path.startswith(b"/to/"):
             return self._prefixed(head, peer, call)
         if head.path.startswith(_API):
-            return self._own(head)
+            return self._own(head, call)
         raise RouteUnknown("no path of this listener", mend="Use /to/<route>/…, or the calls below /v1/.")
 
     def _call(self, head: Head[Plan]) -> Call:
@@ -229,12 +222,13 @@ class Door:
         lines = b"".join([line + b"\r\n" for line in kept])
         return Outward(pool, first + lines + self._context(head, call, found), call, peer, self._invocations, None)
 
-    def _own(self, head: Head[Plan]) -> Passage:
-        kept = (
-            head.lines[index] for name, indices in head.shape.at.items() if name not in _NOT_PASSED for index in indices
+    def _own(self, head: Head[Plan], call: Call) -> Passage:
+        prompt = self._prompt
+        if prompt is None or not prompt.takes(head):
+            return Own(self._api, head)
+        return Prompted(
+            self._api, head, lambda body: prompt.answer(head, body, call.trace_id, call.span_id), self.shapes.keep
         )
-        lines = b"".join([line + b"\r\n" for line in kept])
-        return Own(self._api, b"%b %b HTTP/1.1\r\n%b" % (head.method, head.target, lines), b"")
 
     # the one way out
 

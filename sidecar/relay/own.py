@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _UNBOUNDED = dict.fromkeys(("max_line_size", "max_field_size", "max_headers"), 1 << 30)
 """The relay has bounded the head already. aiohttp's own bounds are lower, and its complaint quotes the value: in the
 answer and in the log, where a handle would stand."""
+_AS_IT_COMES = {"auto_decompress": False}
+"""No page of ours takes a packed body, and one that is packed badly would be a bug in aiohttp's log."""
 
 
 class Own:
@@ -37,7 +39,9 @@ class Own:
             if self._runner is None:
                 # In a thread: 100 ms of importing at the first probe must not hold up everyone's streams.
                 web = await asyncio.to_thread(importlib.import_module, "aiohttp.web")
-                runner = web.AppRunner(self._make(), access_log=None, handle_signals=False, **_UNBOUNDED)
+                runner = web.AppRunner(
+                    self._make(), access_log=None, handle_signals=False, **_UNBOUNDED, **_AS_IT_COMES
+                )
                 await runner.setup()
                 self._runner = runner
             server: Callable[[], asyncio.Protocol] | None = self._runner.server

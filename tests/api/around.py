@@ -79,6 +79,8 @@ class Clock:
 class Granting:
     """A source as an authorization server behind it would make it: what is asked for is granted, and ``beyond``."""
 
+    named: str | None = None
+    """What all its tokens are; else they are numbered."""
     beyond: frozenset[str] = frozenset()
     held: bool = False
     """It has a token at once, as long as none is forced."""
@@ -102,7 +104,7 @@ class Granting:
         self.asks.append(ask)
         if self.fault is not None:
             raise self.fault
-        secret = f"token-{len(self.asks)}"
+        secret = self.named or f"token-{len(self.asks)}"
         return Credential(Secret(secret), expires=self.expires, scopes=ask.scopes | self.beyond)
 
     def close(self) -> None: ...

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.api.body import FORCE, PROVIDER, SCOPES, SECONDS, BadBody, read
+from sidecar.api.body import FORCE, PROVIDER, SCOPES, SECONDS, BadBody, read, remembered
 
 MEMBERS = {"provider": PROVIDER, "scopes": SCOPES, "force": FORCE}
 
@@ -78,3 +78,23 @@ def test_nothing_else_ever_comes_out_than_a_good_number(text: bytes) -> None:
     except BadBody:
         return
     assert 0 < seconds < float("inf")
+
+
+def test_a_body_that_comes_again_is_read_once_and_what_it_says_can_not_be_changed() -> None:
+    reads = remembered(MEMBERS)
+    text = b'{"provider":"github"}'
+    first = reads(text)
+    assert first == read(text, MEMBERS)
+    assert reads(b'{"provider":"github"}') is first
+    with pytest.raises(TypeError):
+        first["provider"] = "gitlab"  # type: ignore[index]  # that it is read-only is the point
+
+
+def test_neither_what_is_refused_nor_what_is_large_is_remembered() -> None:
+    reads = remembered(MEMBERS)
+    for _ in range(2):
+        with pytest.raises(BadBody):
+            reads(b'{"provider":"github","token":"a-secret"}')
+    large = b'{"provider":"github"}'.ljust(1025)
+    assert reads(large) == reads(large)
+    assert reads(large) is not reads(large)

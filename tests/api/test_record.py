@@ -78,7 +78,7 @@ def test_no_event_holds_what_looks_like_a_handle(around: Around) -> None:
     strange = asked(around, caller=invocation, method="G\x00T ", path=f"/v1/{HANDLE}/a@b".encode(), query=HANDLE)
     record.denied(strange, NotPermitted())
     record.principal_read(strange)
-    record.vended(strange, ["a"])
+    record.vended(strange, frozenset({"a"}))
     assert len(around.journal.events) == 3
     assert HANDLE not in str(around.journal.events)
     assert around.journal.events[0]["attributes"]["url.path"] == "/v1/{credential}/{email}"

@@ -9,7 +9,8 @@ from typing import Any
 from sidecar.egress import fields
 from sidecar.egress.destination import Destination
 from sidecar.egress.door import Door, Exit, Manners
-from sidecar.egress.record import Record
+from sidecar.egress.own import Prompt
+from sidecar.egress.record import Journal, Record
 from sidecar.egress.route import Route
 from sidecar.egress.routes import Leg, Routes
 from sidecar.identity.principal import Kind, Principal
@@ -96,6 +97,9 @@ class Out:
         acts_as: Mapping[str, str] | None = None,
         agent: bytes | None = AGENT,
         one: bool = False,
+        journal: Journal | None = None,
+        api: Pool | None = None,
+        prompt: Prompt | None = None,
         **manners: Any,
     ) -> None:
         self.now = 1000.0
@@ -120,7 +124,7 @@ class Out:
             invocations=self.invocations,
             policy=Declared([Capability(name, **given) for name, given in capabilities.items()]),
             record=Record(
-                self.journal,
+                journal or self.journal,
                 lambda principal: {"identity.principal.id": principal.id},
                 lambda: 1,
                 lambda: self.invocations.open_count,
@@ -128,8 +132,9 @@ class Out:
             tracer=Tracer(Ids()),
             certificate=lambda host: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
             past=self._pool,
-            api=Pool("api", _never, connect_seconds=1.0, clock=lambda: self.now),
+            api=api or Pool("api", _never, connect_seconds=1.0, clock=lambda: self.now),
             clock=lambda: self.now,
+            prompt=prompt,
         )
         self.connection = Stopped()
 

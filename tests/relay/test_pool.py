@@ -274,6 +274,21 @@ async def test_an_application_of_this_process_is_an_upstream_without_a_name() ->
         in_memory.close()
 
 
+@pytest.mark.parametrize("coding", [b"gzip", b"br", b"deflate"])
+async def test_a_body_comes_as_it_was_sent_whatever_it_is_said_to_be(
+    coding: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with pages() as own, plain(Tcp("127.0.0.1", 1)) as served, caller(served.endpoint) as one:
+        served.door.pool = in_memory = Pool("own", own.dial, connect_seconds=5.0, clock=Clock())
+        for path in (b"/", b"/stream"):  # read, and left
+            first = b"%b %b HTTP/1.1\r\nHost: a\r\n" % (b"POST" if path == b"/" else b"GET", path)
+            answer = await one.ask(first + b"Content-Encoding: %b\r\nContent-Length: 5\r\n\r\nplain" % coding)
+            assert answer.status == 200
+            assert path == b"/stream" or b'"body": "plain"' in answer.body
+        in_memory.close()
+    assert caplog.text == ""
+
+
 async def test_an_application_that_has_ended_is_away() -> None:
     async with pages() as own, plain(Tcp("127.0.0.1", 1)) as served:
         served.door.pool = in_memory = Pool("own", own.dial, connect_seconds=5.0, clock=Clock())
