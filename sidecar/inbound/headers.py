@@ -1,7 +1,7 @@
 """What the agent may believe: headers that callers never set, and those that say who they are. Pure."""
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from urllib.parse import quote
 
 from sidecar.identity.principal import Principal
@@ -59,11 +59,15 @@ def item(text: str) -> str:
 
 
 def principal_lines(
-    principal: Principal, named: Mapping[str, frozenset[str]] | None = None, extra: Sequence[str] = ()
+    principal: Principal,
+    named: Mapping[str, frozenset[str]] | None = None,
+    extra: Sequence[str] = (),
+    tools: Collection[str] | None = None,
 ) -> bytes:
     """The header lines that say who *principal* is, each with its CRLF, so that all we add is ``MOST_ADDED`` bytes.
 
-    *named* narrows groups and roles to those that the configuration names. *extra* is lines that can't be cut.
+    *named* narrows groups and roles to those that the configuration names. *extra* is lines that can't be cut. *tools*
+    are those that *principal* may see; ``None``: none are declared for anybody, and nothing is said of them.
     """
     lines = _Lines(MOST_ADDED - _FOR_THE_REST)
     for line in extra:
@@ -84,6 +88,8 @@ def principal_lines(
         lines.put("X-Identity-Groups-Unknown: true")
     lines.several("X-Identity-Scopes", principal.scopes)
     lines.several("X-Identity-Roles", roles)
+    if tools is not None:
+        lines.several("X-Identity-Tools", tools, empty=True)
     lines.several("X-Identity-Groups", groups or ())
     return lines.done()
 
@@ -109,7 +115,8 @@ class _Lines:
         else:
             self.put(line)
 
-    def several(self, name: str, items: Iterable[str]) -> None:
+    def several(self, name: str, items: Iterable[str], *, empty: bool = False) -> None:
+        """*empty*: with nothing to say the header is there, and empty."""
         wanted = [item(text) for text in sorted(items)]
         room = self._room - len(name) - 4
         fitting = 0
@@ -119,7 +126,7 @@ class _Lines:
                 self._cut.append(name)
                 break
             fitting += 1
-        if fitting:
+        if fitting or (empty and not wanted and room >= 0):
             self.put(f"{name}: " + ",".join(wanted[:fitting]))
 
     def done(self) -> bytes:

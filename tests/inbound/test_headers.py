@@ -145,6 +145,27 @@ def test_a_list_of_which_nothing_fits_is_left_out_and_named() -> None:
     assert lines["X-Identity-Truncated"] == "X-Identity-Scopes"
 
 
+def test_tools_are_said_where_there_are_some_to_be_had() -> None:
+    assert "X-Identity-Tools" not in said(principal_lines(principal()))
+    assert said(principal_lines(principal(), tools=()))["X-Identity-Tools"] == ""
+    tools = ("travel/list_events", "desk/a,b", "desk/é")
+    assert (
+        said(principal_lines(principal(), tools=tools))["X-Identity-Tools"]
+        == "desk/a%2Cb,desk/%C3%A9,travel/list_events"
+    )
+
+
+def test_tools_are_cut_before_groups_crowd_them_out() -> None:
+    groups = frozenset(f"group-{number:05}" for number in range(2000))
+    tools = tuple(f"desk/tool-{number:03}" for number in range(100))
+    lines = said(principal_lines(principal(groups=groups), tools=tools))
+    assert lines["X-Identity-Tools"].split(",") == sorted(tools)
+    assert lines["X-Identity-Truncated"] == "X-Identity-Groups"
+    lines = said(principal_lines(principal(), tools=tools * 10 + tuple(f"{tool}{'x' * 80}" for tool in tools)))
+    assert lines["X-Identity-Truncated"] == "X-Identity-Tools"
+    assert set(lines["X-Identity-Tools"].split(",")) < {*tools, *(f"{tool}{'x' * 80}" for tool in tools)}
+
+
 _text = st.text(max_size=300)
 _long = st.one_of(_text, st.sampled_from(["", "x" * 900, "ü" * 400, "\U0001f600" * 255, "," * 1000, "y" * 9000]))
 _subject = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=255) | st.sampled_from(
@@ -171,9 +192,11 @@ def _round(text: str) -> str:
 
 
 @examples(200)
-@given(_principals)
-def test_any_principal_becomes_visible_lines_within_the_bound_and_is_read_back(who: Principal) -> None:
-    data = principal_lines(who)
+@given(_principals, st.none() | _several.map(lambda names: names - {""}))
+def test_any_principal_becomes_visible_lines_within_the_bound_and_is_read_back(
+    who: Principal, tools: frozenset[str] | None
+) -> None:
+    data = principal_lines(who, tools=tools)
     assert len(data) <= MOST_ADDED - FOR_THE_REST
     lines = said(data)
     visible = set(string.printable) - set(string.whitespace)
@@ -184,9 +207,9 @@ def test_any_principal_becomes_visible_lines_within_the_bound_and_is_read_back(w
             assert unquote(lines[f"X-Identity-{name}"]) == _round(text)
         else:
             assert f"X-Identity-{name}" not in lines
-    for name, several in (("Groups", who.groups), ("Roles", who.roles), ("Scopes", who.scopes)):
+    for name, several in (("Groups", who.groups), ("Roles", who.roles), ("Scopes", who.scopes), ("Tools", tools)):
         header = f"X-Identity-{name}"
-        read = [unquote(each) for each in lines[header].split(",")] if header in lines else []
+        read = [unquote(each) for each in lines[header].split(",")] if header in lines and several else []
         wanted = [_round(each) for each in sorted(several or ())]
         assert read == wanted or (header in cut and read == wanted[: len(read)])
 
