@@ -19,6 +19,7 @@ from sidecar.demo.issuer import Issuer, Person
 from sidecar.demo.login import Login
 from sidecar.demo.provider import Sandbox
 from sidecar.demo.server import serving
+from sidecar.demo.travel import Travel
 from sidecar.demo.visitor import Visitor
 
 CONFIGURATION = """\
@@ -55,6 +56,10 @@ egress:
       url: "{calendar}/payroll"
       provider: calendar
       private: true
+    travel:
+      url: "{travel}/mcp"
+      mcp: true                    # its tools are told apart
+      private: true
 capabilities:
   look-up: {{who: any, routes: [calendar]}}
   read-own:
@@ -64,6 +69,8 @@ capabilities:
     routes: [own]
     consent_text: It looks, and never changes anything.
   pay: {{who: {{groups: [board]}}, routes: [payroll]}}
+  look-around: {{who: any, tools: [travel/list_trips]}}
+  book: {{who: {{groups: [sales]}}, tools: [travel/book_trip]}}
 consent:
   public_url: "{pages}"
   listen: "{pages_at}"
@@ -112,6 +119,7 @@ class Stage:
     home: Path
     calendar: Calendar
     sandbox: Sandbox
+    travel: Travel
     pages: str
     """The consent pages."""
     browser: Visitor
@@ -165,7 +173,7 @@ async def staged(clock: Callable[[], float]) -> AsyncIterator[Stage]:
         agent_url = await stack.enter_async_context(serving(agent.application(lambda: way_out[0])))
         calendar = Calendar()
         calendar_url = await stack.enter_async_context(serving(calendar.application()))
-        sandbox = Sandbox(clock)
+        sandbox, travel = Sandbox(clock), Travel()
         pages = f"127.0.0.1:{_free_port()}"
         shown = CONFIGURATION.format(
             audience=issuer.AUDIENCE,
@@ -173,6 +181,7 @@ async def staged(clock: Callable[[], float]) -> AsyncIterator[Stage]:
             issuer=issuer_url,
             calendar=calendar_url,
             sandbox=await stack.enter_async_context(serving(sandbox.application())),
+            travel=await stack.enter_async_context(serving(travel.application())),
             pages=f"http://{pages}",
             pages_at=pages,
         )
@@ -192,6 +201,7 @@ async def staged(clock: Callable[[], float]) -> AsyncIterator[Stage]:
             home=home,
             calendar=calendar,
             sandbox=sandbox,
+            travel=travel,
             pages=f"http://{pages}",
             browser=Visitor(browser),
             _issuer=signer,

@@ -1,6 +1,7 @@
 """The demo's agent, called as the sidecar calls it."""
 
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import aiohttp
 import pytest
@@ -67,3 +68,32 @@ async def test_it_looks_things_up_by_the_handle_alone() -> None:
             assert await answer.json() == {"status": 403, "code": "destination_denied", "answer": "{}"}
     assert [head["X-Identity-Invocation"] for head in heads] == ["ih_0123456789"] * 2
     assert not any("Authorization" in head for head in heads)
+
+
+async def test_it_speaks_to_the_travel_desk_for_its_caller() -> None:
+    heard: list[tuple[Mapping[str, str], Any]] = []
+
+    async def sidecar(request: web.Request) -> web.Response:
+        heard.append((request.headers, await request.json()))
+        return web.json_response({"jsonrpc": "2.0", "id": 1, "result": {}})
+
+    behind = web.Application()
+    behind.add_routes([web.post("/to/travel", sidecar)])
+    async with (
+        serving(behind) as url,
+        serving(application(lambda: url)) as asked,
+        aiohttp.ClientSession(asked) as client,
+    ):
+        async with client.get("/tools", headers=ALICE) as answer:
+            assert (await answer.json())["status"] == 200
+        async with client.get("/tools/book_trip?to=Oxford", headers=ALICE) as answer:
+            assert (await answer.json())["status"] == 200
+    (listing, list_), (calling, call) = heard
+    assert (listing["Mcp-Method"], list_["method"]) == ("tools/list", "tools/list")
+    assert (calling["Mcp-Name"], call["params"]["name"], call["params"]["arguments"]) == (
+        "book_trip",
+        "book_trip",
+        {"to": "Oxford"},
+    )
+    assert {head["X-Identity-Invocation"] for head, _ in heard} == {"ih_0123456789"}
+    assert not any("ih_" in str(message) for _, message in heard)
