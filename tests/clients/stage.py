@@ -62,9 +62,9 @@ def agent() -> Iterator[Agent]:
             thread.join()
 
 
-def handle(called: Agent, inbound: str, issuer: Issuer, subject: str) -> str:
+def handle(called: Agent, inbound: str, issuer: Issuer, subject: str, **claims: Any) -> str:
     """Call the agent through the sidecar as *subject*: the handle of that call, which is over but lingers."""
-    asked = Request(f"{inbound}/chat", headers={"Authorization": f"Bearer {issuer.token(subject)}"})
+    asked = Request(f"{inbound}/chat", headers={"Authorization": f"Bearer {issuer.token(subject, **claims)}"})
     with urlopen(asked, timeout=10):
         return called.handles[-1]
 

@@ -7,7 +7,7 @@ import pytest
 from tests.clients.mcp.stage import Stage, stage
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def mcp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with stage(tmp_path_factory.mktemp("mcp")) as set_up:
         yield set_up

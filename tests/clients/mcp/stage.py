@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.certificates import Certificates
 from tests.child import ROOT, Child, child
+from tests.clients.mcp.desk import TOOLS
 from tests.clients.stage import PATH, Agent, agent, environment, free_port, handle
 from tests.counterparts import NODE_FOLDER, clients, node
 from tests.journeys.given import given
@@ -27,6 +28,10 @@ CAPABILITIES: Mapping[str, Any] = {
     "own": {"who": "agent", "tools": ["look_up"]},
 }
 """Of every desk; carol has none."""
+CROWD: Mapping[str, Any] = {
+    f"crowd-{tool}": {"who": {"groups": [f"may-{tool}"]}, "tools": [f"fast/{tool}"]} for tool in TOOLS
+}
+"""One desk's tools, each for a group of its own."""
 
 
 def python(module: str, *words: str) -> Sequence[str]:
@@ -71,8 +76,8 @@ class Stage:
         """The agent's own handle."""
         return Path(self.sidecar.state.parent, "run", "token").read_text()
 
-    def handle(self, subject: str) -> str:
-        return handle(self.agent, self.sidecar.url, self.issuer, subject)
+    def handle(self, subject: str, **claims: Any) -> str:
+        return handle(self.agent, self.sidecar.url, self.issuer, subject, **claims)
 
     def base(self, desk: str) -> str:
         """Where a client with a base URL asks for *desk*."""
@@ -114,7 +119,7 @@ def stage(folder: Path, names: Sequence[str] = DESKS) -> Iterator[Stage]:
                 "listen": f"127.0.0.1:{free_port()}",
                 "routes": {name: {"url": url, "mcp": True, "private": True} for name, url in urls.items()},
             },
-            capabilities=_capabilities(names),
+            capabilities={**_capabilities(names), **(CROWD if "fast" in names else {})},
             invocation={"linger": "10m"},
             tls={"ca_file": str(authority)},
             resolve={HOST: "127.0.0.1"},
@@ -141,7 +146,7 @@ class Visitor:
                 command, cwd=ROOT, env=bare, capture_output=True, text=True, timeout=SECONDS, check=False
             )
         assert done.returncode == 0, done.stderr
-        told: list[dict[str, Any]] = json.loads(done.stdout)
+        told: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])  # before it, the SDK may warn
         return told
 
 

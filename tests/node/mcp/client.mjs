@@ -19,8 +19,9 @@ async function outcome(doing) {
   try {
     return await doing();
   } catch (error) {
-    if (typeof error.code !== "number") throw error;
-    return `refused ${error.code}`;
+    if (typeof error.code === "number") return `refused ${error.code}`;
+    if (error.status !== undefined) return `refused HTTP ${error.status}`;
+    throw error;
   }
 }
 
@@ -65,4 +66,4 @@ async function visit({ url, headers, mode, calls = [] }) {
 }
 
 const visited = (plan) => visit(plan).catch((error) => ({ failed: `${error.name}: ${error.message}` }));
-process.stdout.write(JSON.stringify(await Promise.all(JSON.parse(process.argv[2]).map(visited))));
+process.stdout.write(`${JSON.stringify(await Promise.all(JSON.parse(process.argv[2]).map(visited)))}\n`);
