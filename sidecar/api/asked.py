@@ -43,7 +43,10 @@ class Asked:
         """
         callers = self.surroundings.callers
         handles = (*_named(self.fields), *_bearing(self.fields, bare=bare))
-        caller = callers.of(_carried(handles)) if handles else callers.default()
+        if len(handles) == 1:
+            caller: Caller = callers.of_handle(handles[0])
+        else:
+            caller = callers.of(_carried(handles)) if handles else callers.default()
         if caller is None:
             raise InvocationMissing("no handle")
         self.caller = caller
@@ -63,7 +66,7 @@ class Asked:
 
 
 def _named(fields: Fields) -> tuple[bytes, ...]:
-    return tuple(value for name, value in fields if name == b"x-identity-invocation")
+    return tuple([value for name, value in fields if name == b"x-identity-invocation"])
 
 
 def _bearing(fields: Fields, *, bare: bool) -> tuple[bytes, ...]:
