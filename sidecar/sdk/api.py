@@ -1,8 +1,10 @@
 """The sidecar's identity API, as far as the SDK asks it: over loopback, with the standard library alone."""
 
+import http
 import http.client
 import json
 import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +29,17 @@ class Refused(PermissionError):
         self.title = title
         self.detail = detail
         self.trace_id = trace_id
+
+
+class ConsentRequired(Refused):
+    """The user has not agreed to this yet: they do so at ``url``, and the call is made again."""
+
+    def __init__(self, refused: Refused, url: str, session: str) -> None:
+        super().__init__(refused.status, refused.code, refused.title, refused.detail, refused.trace_id)
+        self.url = url
+        """A page of the sidecar's own, for this user and this question."""
+        self.session = session
+        """By which ``GET /v1/consents/{session}`` says what came of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +72,32 @@ class IdentityApi:
             return Detached(str(document["handle"]), float(document["expires_at"]))
         except (KeyError, TypeError, ValueError) as error:
             raise Unreachable(f"what answers at {self._place.url} gives no handle") from error
+
+    def token(self, handle: str, provider: str, scopes: Sequence[str]) -> str:
+        """A secret."""
+        return self._secret("/v1/token", handle, {"provider": provider, "scopes": list(scopes)}, "access_token")
+
+    def api_key(self, handle: str, provider: str) -> str:
+        """A secret."""
+        return self._secret("/v1/api-key", handle, {"provider": provider}, "api_key")
+
+    def shown(self, handle: str, names: Sequence[str]) -> frozenset[str]:
+        """Of *names*, those that may be seen."""
+        shown = self._call("POST", "/v1/tools/shown", handle, {"tools": list(names)}).get("tools")
+        if not isinstance(shown, list) or not set(map(str, shown)) <= set(names):
+            raise Unreachable(f"what answers at {self._place.url} names other tools than it was asked for")
+        return frozenset(shown)
+
+    def check(self, handle: str, tool: str, arguments: Mapping[str, Any]) -> None:
+        """Raise ``Refused`` unless *tool* may be called with *arguments*."""
+        if self._call("POST", "/v1/tools/check", handle, {"tool": tool, "arguments": dict(arguments)}) is not _NOTHING:
+            raise Unreachable(f"what answers at {self._place.url} says more than that a tool may be called")
+
+    def _secret(self, path: str, handle: str, body: object, member: str) -> str:
+        secret = self._call("POST", path, handle, body).get(member)
+        if not isinstance(secret, str) or not secret:
+            raise Unreachable(f"what answers at {self._place.url} gives no {member}")
+        return secret
 
     def _call(self, method: str, path: str, handle: str, body: object = None) -> dict[str, Any]:
         """Raise ``Refused`` or ``Unreachable``."""
@@ -95,7 +134,13 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
+_NOTHING: dict[str, Any] = {}
+"""What 204 says."""
+
+
 def _document(answer: http.client.HTTPResponse, text: bytes, place: Place) -> dict[str, Any]:
+    if answer.status == http.HTTPStatus.NO_CONTENT:
+        return _NOTHING
     try:
         document = json.loads(text)
     except ValueError:
@@ -103,6 +148,16 @@ def _document(answer: http.client.HTTPResponse, text: bytes, place: Place) -> di
     if not isinstance(document, dict):
         raise Unreachable(f"what answers at {place.url} isn't the sidecar: status {answer.status}, no JSON object")
     if answer.status >= 400:
-        texts = (str(document.get(name, "")) for name in ("code", "title", "detail", "trace_id"))
-        raise Refused(answer.status, *texts)
+        raise _refused(answer.status, document, place)
     return document
+
+
+def _refused(status: int, document: Mapping[str, Any], place: Place) -> Refused | Unreachable:
+    code, title, detail, trace_id = (str(document.get(name, "")) for name in ("code", "title", "detail", "trace_id"))
+    refused = Refused(status, code, title, detail, trace_id)
+    if code != "consent_required":
+        return refused
+    url, session = (str(document.get(name, "")) for name in ("authorization_url", "session"))
+    if not place.asks_at(url, session):
+        return Unreachable(f"what answers at {place.url} sends users to a page that isn't the sidecar's own")
+    return ConsentRequired(refused, url, session)

@@ -16,6 +16,7 @@ from typing import ParamSpec, TypeVar
 from sidecar.sdk import identity
 from sidecar.sdk.api import Detached, IdentityApi
 from sidecar.sdk.identity import INVOCATION, PREFIX, Principal
+from sidecar.sdk.place import Place
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -74,6 +75,17 @@ def handle() -> str | None:
     """
     call = current.get()
     return call.handle if call is not None else None
+
+
+def speaker() -> str:
+    """The handle that asks the sidecar: the current call's, and outside of one the agent's own, as for clients.
+
+    Raise ``NoInvocation`` where there is neither.
+    """
+    own = handle() or Place.found().agent
+    if own is None:
+        raise NoInvocation
+    return own
 
 
 def principal(*, ask: bool = False) -> Principal:

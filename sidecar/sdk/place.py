@@ -12,6 +12,8 @@ USUAL = "http://127.0.0.1:8181"
 _UNIX = "unix:"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_SESSION = re.compile(r"[A-Za-z0-9_-]+")
+_PLAIN = re.compile(r"[\x21-\x5b\x5d-\x7e]+")
 _PORT = re.compile(r"(.+):(\d+)")
 
 
@@ -36,14 +38,17 @@ class Place:
     """What ``NO_PROXY`` names."""
     socket: str | None = None
     """The path of a unix socket that it listens on, in place of host and port."""
+    consent: str | None = None
+    """The public URL of its consent pages, where it is told."""
 
     @classmethod
     def found(cls, environ: Mapping[str, str] = os.environ) -> "Place":
-        """By ``SIDECAR_URL``, ``HTTPS_PROXY`` and ``NO_PROXY``. Raise ``ValueError`` for a ``SIDECAR_URL`` that can't
-        be used."""
+        """By ``SIDECAR_URL``, ``SIDECAR_CONSENT_URL``, ``HTTPS_PROXY`` and ``NO_PROXY``. Raise ``ValueError`` for a
+        ``SIDECAR_URL`` that can't be used."""
         url = environ.get("SIDECAR_URL") or USUAL
+        consent = (environ.get("SIDECAR_CONSENT_URL") or "").rstrip("/") or None
         if url.startswith(_UNIX):
-            return cls("localhost", _PORTS["http"], socket=url.removeprefix(_UNIX))
+            return cls("localhost", _PORTS["http"], socket=url.removeprefix(_UNIX), consent=consent)
         parts = split(url)
         if parts is None or parts.scheme != "http" or not parts.hostname or parts.path.strip("/"):
             raise ValueError("SIDECAR_URL has to be like http://127.0.0.1:8181 or unix:/path")
@@ -53,13 +58,25 @@ class Place:
         if proxy is not None and proxy.username and here.is_at(proxy.scheme, proxy.hostname or "", proxy.port):
             agent = unquote(proxy.username)
         past = re.split(r"[,\s]+", (environ.get("no_proxy") or environ.get("NO_PROXY") or "").lower())
-        return cls(here.host, here.port, agent, tuple(name for name in past if name))
+        return cls(here.host, here.port, agent, tuple(name for name in past if name), consent=consent)
 
     @property
     def url(self) -> str:
         if self.socket is not None:
             return _UNIX + self.socket
         return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+
+    def asks_at(self, url: str, session: str) -> bool:
+        """Whether *url* can be the sidecar's own page of *session*, where a user agrees: ``…/connect/SESSION`` below
+        the public URL of its consent pages. Where that isn't told, over TLS, or on this machine."""
+        ending, parts = f"/connect/{session}", split(url)
+        if parts is None or not url.endswith(ending) or not _SESSION.fullmatch(session) or not _PLAIN.fullmatch(url):
+            return False
+        if self.consent is not None:
+            return url == self.consent + ending
+        near = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        more = parts.query or parts.fragment or parts.username is not None
+        return bool(parts.hostname) and not more and (near or parts.scheme == "https")
 
     def is_at(self, scheme: str, host: str, port: int | None) -> bool:
         """Whether that is the sidecar's own address. Loopback's names are one."""

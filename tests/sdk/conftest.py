@@ -1,9 +1,11 @@
-"""A world behind a way out, and an environment that says so."""
+"""A world behind a way out, an identity API, and an environment that says so."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 
+from tests.sdk.answering import Api
 from tests.sdk.way_out import WayOut, standing
 from tests.world import World
 
@@ -35,6 +37,21 @@ def way_out(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[WayOut]:
         for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
             monkeypatch.setenv(name, str(world.ca_file))
         yield way_out
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    with Api() as served:
+        for name in ("HTTPS_PROXY", "https_proxy", "SIDECAR_CONSENT_URL"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("SIDECAR_URL", f"http://127.0.0.1:{served.server_port}")
+        thread = threading.Thread(target=served.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield served
+        finally:
+            served.shutdown()
+            thread.join()
 
 
 def direct(world: World, path: str = "/") -> str:

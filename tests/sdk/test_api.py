@@ -3,14 +3,14 @@
 import json
 import socketserver
 import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sidecar import sdk
+from sidecar.sdk.api import IdentityApi
+from tests.sdk.answering import Api, Asked
 from tests.sdk.handles import HANDLES
 
 ALICE, LONGER = HANDLES[:2]
@@ -28,49 +28,6 @@ DOCUMENT = {
     "roles": [],
     "scopes": [],
 }
-
-
-class Api(ThreadingHTTPServer):
-    """Answers what it is told to, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Asked)
-        self.says: dict[str, tuple[int, bytes]] = {}
-        self.asked: list[tuple[str, str, str | None, Any]] = []
-
-    def say(self, path: str, document: object, status: int = 200) -> None:
-        self.says[path] = (status, document if isinstance(document, bytes) else json.dumps(document).encode())
-
-
-class Asked(BaseHTTPRequestHandler):
-    server: Api
-
-    def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        said = json.loads(body) if body else None
-        self.server.asked.append((self.command, self.path, self.headers["X-Identity-Invocation"], said))
-        status, answer = self.server.says[self.path]
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    do_GET = do_POST = _answer  # noqa: N815 - http.server's names
-
-    def log_message(self, *_: object) -> None: ...
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    with Api() as served:
-        monkeypatch.setenv("SIDECAR_URL", f"http://127.0.0.1:{served.server_port}")
-        thread = threading.Thread(target=served.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield served
-        finally:
-            served.shutdown()
-            thread.join()
 
 
 def test_a_call_of_which_only_the_handle_is_known_asks_once(api: Api) -> None:
@@ -167,3 +124,54 @@ def test_a_sidecar_on_a_unix_socket_is_asked_there(tmp_path: Path, monkeypatch: 
         with sdk.invocation(ALICE):
             assert sdk.principal().name == ALICE[-4:]
         thread.join()
+
+
+# consent
+
+SESSION = "s" * 43
+AGREE = {"authorization_url": f"https://accounts.example.com/connect/{SESSION}", "session": SESSION}
+
+
+def test_a_question_to_the_user_says_where_it_is_asked(api: Api) -> None:
+    api.refuse("/v1/token", 403, "consent_required", **AGREE)
+    with pytest.raises(sdk.ConsentRequired, match=r"^consent_required: No\. Do something else\.") as caught:
+        IdentityApi().token(ALICE, "google", ())
+    required = caught.value
+    assert (required.url, required.session) == (AGREE["authorization_url"], SESSION)
+    assert (required.status, required.code, required.trace_id) == (403, "consent_required", "ab" * 16)
+    assert isinstance(required, sdk.Refused)
+    assert SESSION not in str(required) + repr(required)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"authorization_url": f"https://accounts.example.com/connect/{'t' * 43}"},
+        {"authorization_url": "javascript:alert(1)"},
+        {"authorization_url": f"http://accounts.example.com/connect/{SESSION}"},
+        {"authorization_url": ""},
+        {"session": ""},
+        {"session": "../evil", "authorization_url": "https://accounts.example.com/connect/../evil"},
+    ],
+)
+def test_nobody_is_sent_to_a_page_that_is_not_the_sidecars(api: Api, changed: dict[str, str]) -> None:
+    api.refuse("/v1/token", 403, "consent_required", **AGREE | changed)
+    with pytest.raises(sdk.Unreachable, match="isn't the sidecar's own"):
+        IdentityApi().token(ALICE, "google", ())
+
+
+def test_what_answers_with_no_secret_is_not_the_sidecar(api: Api) -> None:
+    for said in ({}, {"access_token": None}, {"access_token": ""}, {"access_token": ["a"]}):
+        api.say("/v1/token", said)
+        with pytest.raises(sdk.Unreachable, match="no access_token"):
+            IdentityApi().token(ALICE, "google", ())
+
+
+def test_what_names_other_tools_or_says_more_than_yes_is_not_the_sidecar(api: Api) -> None:
+    for said in ({}, {"tools": "travel/a"}, {"tools": ["travel/other"]}, {"tools": [1]}):
+        api.say("/v1/tools/shown", said)
+        with pytest.raises(sdk.Unreachable, match="other tools"):
+            IdentityApi().shown(ALICE, ["travel/a"])
+    api.say("/v1/tools/check", {})
+    with pytest.raises(sdk.Unreachable, match="says more"):
+        IdentityApi().check(ALICE, "travel/a", {})

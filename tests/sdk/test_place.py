@@ -97,3 +97,47 @@ def test_the_agents_own_handle_is_that_of_its_proxy_url(proxy: str, agent: str |
     place = Place.found({"HTTPS_PROXY": proxy})
     assert place.agent == agent
     assert "secret" not in repr(place)
+
+
+AT = "https://accounts.example.com"
+
+
+@pytest.mark.parametrize(
+    ("consent", "url", "own"),
+    [
+        (None, f"{AT}/connect/abc", True),
+        (None, f"{AT}:8443/below/connect/abc", True),
+        (None, "http://127.0.0.1:8082/connect/abc", True),
+        (None, "http://[::1]:8082/connect/abc", True),
+        (None, "http://accounts.example.com/connect/abc", False),
+        (None, "ftp://accounts.example.com/connect/abc", False),
+        (None, "https:///connect/abc", False),
+        (None, "//accounts.example.com/connect/abc", False),
+        (None, "https://alice@accounts.example.com/connect/abc", False),
+        (None, f"{AT}?to=/connect/abc", False),
+        (None, f"{AT}/connect/abc?to=/connect/abc", False),
+        (None, f"{AT}/#/connect/abc", False),
+        (None, f"{AT}/connect/abcd", False),
+        (None, f"{AT}/connect/abc/", False),
+        (None, f"{AT}\\@evil.example/connect/abc", False),
+        (None, f"{AT}/ /connect/abc", False),
+        (None, f"{AT}/\n/connect/abc", False),
+        (None, "https://[broken/connect/abc", False),
+        (AT, f"{AT}/connect/abc", True),
+        (f"{AT}/", f"{AT}/connect/abc", True),
+        (f"{AT}/below", f"{AT}/below/connect/abc", True),
+        (AT, f"{AT}.evil.example/connect/abc", False),
+        (AT, f"{AT}/below/connect/abc", False),
+        (AT, "http://127.0.0.1:8082/connect/abc", False),
+        ("http://127.0.0.1:8082", "http://127.0.0.1:8082/connect/abc", True),
+    ],
+)
+def test_a_page_where_users_agree_is_the_sidecars_own(consent: str | None, url: str, own: bool) -> None:
+    environ = {} if consent is None else {"SIDECAR_CONSENT_URL": consent}
+    for place in (Place.found(environ), Place.found(environ | {"SIDECAR_URL": "unix:/run/egress.sock"})):
+        assert place.asks_at(url, "abc") is own
+
+
+@pytest.mark.parametrize("session", ["", "a/b", "..", "a?b", "a b", "é"])
+def test_a_session_is_named_as_the_sidecar_names_them(session: str) -> None:
+    assert not Place.found({}).asks_at(f"{AT}/connect/{session}", session)
