@@ -8,6 +8,7 @@ from sidecar.egress.address import Own, refused
 from sidecar.egress.destination import Destination
 from sidecar.egress.route import Route
 from sidecar.policy.capability import Capability
+from sidecar.policy.decision import Toolbox
 from sidecar.settings import addresses, sockets
 from sidecar.settings.finding import Finding
 from sidecar.settings.settings import Settings
@@ -100,6 +101,11 @@ def tools(settings: Settings) -> Iterator[Finding]:
                     mend,
                     ("egress.routes",),
                 )
+
+
+def toolboxes(settings: Settings) -> Mapping[str, Toolbox]:
+    """What tools are of, by name."""
+    return {name: Toolbox(route.provider, route.scopes) for name, route in settings.egress.routes.items() if route.mcp}
 
 
 def routed(capability: Capability, routes: Mapping[str, Route]) -> Capability:
