@@ -146,6 +146,7 @@ def _env(chosen: argparse.Namespace) -> int:
             aws=environment.hands_out_aws(read.providers.values()),
             signs=environment.signs_aws(read.providers.values()),
             one=read.agent.concurrency == "one",
+            consent=read.consent.public_url,
             left=files.token(read.run.dir),
         )
         answer = told.told(known, chosen.format)

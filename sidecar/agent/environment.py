@@ -60,16 +60,26 @@ PLACEHOLDER = "placeholder"
 
 
 def variables(
-    *, listen: Endpoint, run: Path, handle: str | None, aws: bool, signs: bool = False, one: bool = False
+    *,
+    listen: Endpoint,
+    run: Path,
+    handle: str | None,
+    aws: bool,
+    signs: bool = False,
+    one: bool = False,
+    consent: str | None = None,
 ) -> Mapping[str, str | None]:
     """The agent's variables; ``None``: it must not be set.
 
     *listen* is egress's, *run* the folder ``run.dir``; *handle* is the agent's, if it is to be had; *aws*: whether AWS
     credentials are handed out; *signs*: whether calls of AWS are signed on the way; *one*: whether the agent serves one
     call at a time (``agent.concurrency``), so that a call without a handle is that one's: then the proxy's URL carries
-    none. No client knows a variable for a proxy on a unix socket: then there is none.
+    none. *consent* is ``consent.public_url``. No client knows a variable for a proxy on a unix socket: then there is
+    none.
     """
     found: dict[str, str | None] = {"SIDECAR_URL": url(listen)}
+    if consent is not None:
+        found["SIDECAR_CONSENT_URL"] = consent
     if not isinstance(listen, Unix):
         # With an empty password urllib, httplib2, botocore and Node's fetch send no user name either.
         proxy = f"http://{handle}:x@{listen}" if handle and not one else f"http://{listen}"

@@ -36,6 +36,8 @@ class Known:
     """Whether calls of AWS are signed on the way."""
     one: bool = False
     """``agent.concurrency: one``: the proxy's URL carries no handle."""
+    consent: str | None = None
+    """``consent.public_url``."""
     left: str | None = field(default=None, repr=False)
     """The handle in ``run.dir``, if there is one for this user."""
 
@@ -60,7 +62,15 @@ def told(known: Known, form: str) -> Told:
     if handle is None and not off and not known.one:
         notes.append(_none(known, form))
     aws = known.aws and not off
-    found = variables(listen=known.listen, run=known.run, handle=handle, aws=aws, signs=known.signs, one=known.one)
+    found = variables(
+        listen=known.listen,
+        run=known.run,
+        handle=handle,
+        aws=aws,
+        signs=known.signs,
+        one=known.one,
+        consent=known.consent,
+    )
     text = formats.kubernetes(found, secret) if form == MANIFEST else FORMATS[form](found)
     return Told(text, tuple(notes))
 

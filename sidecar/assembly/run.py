@@ -116,6 +116,7 @@ class Together:
             aws=token is not None and environment.hands_out_aws(providers),
             signs=environment.signs_aws(providers),
             one=settings.agent.concurrency == "one",
+            consent=settings.consent.public_url,
         )
         if agents is not None:
             variables = {**variables, **agents.variables}

@@ -43,6 +43,10 @@ class TestVariables:
             "DENO_CERT": ca,
         }
 
+    def test_where_users_agree_is_told_where_they_are_asked(self) -> None:
+        found = variables(listen=LISTEN, run=RUN, handle=None, aws=False, consent="https://accounts.example.com")
+        assert found["SIDECAR_CONSENT_URL"] == "https://accounts.example.com"
+
     def test_without_a_handle_the_proxy_has_no_user(self) -> None:
         assert variables(listen=LISTEN, run=RUN, handle=None, aws=False)["HTTPS_PROXY"] == "http://127.0.0.1:8181"
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import yaml
@@ -26,9 +27,12 @@ def known(
     listen: Tcp | Unix = LISTEN,
     run: str = "/run/sidecar",
     one: bool = False,
+    consent: str | None = None,
 ) -> Known:
-    given = "off" if token == "off" else Secret(token) if token else None
-    return Known(listen, Path(run), given, shared or isinstance(given, Secret), aws, one=one, left=left)  # type: ignore[arg-type]  # "off" is one
+    given: Secret | Literal["off"] | None = "off" if token == "off" else Secret(token) if token else None
+    return Known(
+        listen, Path(run), given, shared or isinstance(given, Secret), aws, one=one, consent=consent, left=left
+    )
 
 
 def proxy(one: Known) -> str:
@@ -53,6 +57,10 @@ class TestTheHandle:
         answer = told(known(token="off", left=LEFT, aws=True), "json")
         assert (LEFT in answer.text, answer.notes) == (False, ())
         assert not [name for name in json.loads(answer.text) if name.startswith("AWS_CONTAINER")]
+
+    def test_the_consent_pages_are_told_too(self) -> None:
+        at = "https://accounts.example.com"
+        assert json.loads(told(known(consent=at), "json").text)["SIDECAR_CONSENT_URL"] == at
 
     def test_it_shows_in_no_representation(self) -> None:
         assert LEFT not in repr(known(left=LEFT))
