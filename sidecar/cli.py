@@ -86,6 +86,12 @@ def parser() -> argparse.ArgumentParser:
     grants.add_argument("what", choices=("list", "revoke"))
     grants.add_argument("grant", nargs="*", metavar="GRANT", help="the ids of those to revoke, as listed")
     grants.add_argument("--principal", metavar="ID", help="revoke everything of that principal (p_…)")
+    revoke = _reached(add("revoke", _revoke, "end everything of one principal: tokens, handles, calls", json=True))
+    revoke.add_argument("principal", type=_principal, metavar="PRINCIPAL", help="p_…, or h_… as the record has it")
+    revoke.add_argument("--grants", action="store_true", help="revoke what they granted, too, at the providers")
+    for_a_while = revoke.add_mutually_exclusive_group()
+    for_a_while.add_argument("--block", type=_duration, metavar="TIME", help="keep them out for that long, e.g. 1h")
+    for_a_while.add_argument("--unblock", action="store_true", help="let them in again, and end nothing")
     keys = _reached(add("keys", _keys, "give the vault a new data key, or let another state key open it", json=True))
     keys.add_argument("what", choices=("rotate",))
     keys.add_argument("--admit", type=Path, metavar="KEYFILE", help="let the state key in that file open it, too")
@@ -253,6 +259,50 @@ def _revoked(chosen: argparse.Namespace) -> dict[str, Any] | None:
             _say(f"there is no grant of the {one[0]} {one[1]}")
         revoked += answer["revoked"]
     return {"revoked": revoked}
+
+
+def _revoke(chosen: argparse.Namespace) -> int:
+    from urllib.parse import urlencode
+
+    from sidecar.ops import report
+
+    wanted = {"principal": chosen.principal}
+    if chosen.block is not None:
+        wanted["block"] = chosen.block
+    if chosen.grants:
+        wanted["grants"] = "yes"
+    answer = _asked(chosen, "DELETE" if chosen.unblock else "POST", f"/revocation?{urlencode(wanted)}")
+    if answer is None:
+        return FAILED
+    if chosen.json:
+        _print_json(answer)
+    elif chosen.unblock:
+        print(f"{chosen.principal} may come in again")
+    else:
+        _print_lines(report.ended(answer))
+    return 0 if _well(answer) is not None else FAILED
+
+
+def _principal(text: str) -> str:
+    import re
+
+    if not re.fullmatch("[ph]_[a-z2-7]{32}", text):
+        raise argparse.ArgumentTypeError(
+            f"{text} is no principal's id: that begins with p_ (X-Identity-Principal, `sidecar grants list`),"
+            " or with h_ in the record"
+        )
+    return text
+
+
+def _duration(text: str) -> float:
+    """Seconds."""
+    from sidecar.settings import measures
+    from sidecar.settings.problem import Misfit
+
+    try:
+        return measures.positive(text)
+    except Misfit as misfit:
+        raise argparse.ArgumentTypeError(f"{text} {misfit.what}: {misfit.mend}") from None
 
 
 def _keys(chosen: argparse.Namespace) -> int:

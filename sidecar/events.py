@@ -35,6 +35,7 @@ class Name(StrEnum):
     CONSENT_DENIED = "identity.consent_denied"
     GRANT_REVOKED = "identity.grant_revoked"
     GRANT_DEAD = "identity.grant_dead"
+    PRINCIPAL_REVOKED = "identity.principal_revoked"
     TOOLS_LISTED = "identity.tools_listed"
     TOOL_CALLED = "identity.tool_called"
     TOOL_DENIED = "identity.tool_denied"

@@ -86,16 +86,27 @@ class Connected:
     async def disconnect(self, owner: Owner, provider: Provider) -> None:
         await self._consent().grants.disconnect(owner, provider)
 
+    def provider_of(self, grant: Grant) -> Provider | None:
+        """Of which of the configured ones *grant* is."""
+        from sidecar.oauth import catalog
+
+        at = grant.place.at
+        providers = self._consent().providers.values()
+        mine = (
+            each for each in providers if (each.client_id or "") == at.client_id and catalog.serves(each, at.server)
+        )
+        return next(mine, None)
+
+    def drop(self, grant: Grant) -> None:
+        """*grant* is out of the vault: what is held of it is used no more."""
+        consenting, provider = self._ground.consenting, self.provider_of(grant)
+        if consenting is not None and provider is not None:
+            consenting.changed(grant.place.owner, provider)
+
     async def give_back(self, grant: Grant) -> bool:
-        """*grant* is out of the vault: drop what is held of it, and tell its provider, if one of those that are
-        configured is that. Whether it has revoked it."""
-        consenting, consent, at = self._ground.consenting, self._consent(), grant.place.at
-        for provider in consent.providers.values():
-            entry = await consent.grants.entry(provider)
-            if (entry.server, provider.client_id) == (at.server, at.client_id) and consenting is not None:
-                consenting.changed(grant.place.owner, provider)
-                return await consent.grants.give_back(provider, grant)
-        return False
+        """Tell its provider, if that is configured; whether it has revoked *grant*."""
+        provider = self.provider_of(grant)
+        return provider is not None and await self._consent().grants.give_back(provider, grant)
 
     def _consent(self) -> "Consent":
         """Raise ``NotPermitted``."""

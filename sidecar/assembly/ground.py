@@ -15,6 +15,8 @@ from sidecar.egress.address import Own
 from sidecar.egress.ca import Authority
 from sidecar.egress.dial import here
 from sidecar.errors import DestinationDenied
+from sidecar.inbound import blocked
+from sidecar.inbound.blocked import Blocked
 from sidecar.inbound.links import Links
 from sidecar.inbound.turn import Turn
 from sidecar.invocation.caller import Callers
@@ -69,6 +71,8 @@ class Ground:
     """Of an agent that serves one call at a time."""
     keeping: Keeping
     """What users granted."""
+    blocked: Blocked
+    """Who is kept out by the operator."""
     consenting: "Consenting | None" = None
     """How users are asked, once there is a front door."""
     hosts: frozenset[bytes] | None = None
@@ -118,6 +122,7 @@ def opened(
 ) -> Ground:
     """Open what is kept in the state directory. Raise ``Unstartable``."""
     invocations = Invocations(lifetimes(settings), handles=Handles(os.urandom), clock=loop.time)
+    subjects = Subjects(root.derive("audit subjects"), plain=settings.audit.subjects == "plain")
     agent = _agent(settings)
     known = agent.reveal().encode() if agent is not None else None
     return Ground(
@@ -129,7 +134,7 @@ def opened(
         proofs=Proofs(invocations, os.urandom),
         links=Links(),
         ids=Ids(),
-        subjects=Subjects(root.derive("audit subjects"), plain=settings.audit.subjects == "plain"),
+        subjects=subjects,
         environ=environ,
         agent=agent,
         callers=Callers(invocations, known, settings.agent.concurrency == "one"),
@@ -137,6 +142,7 @@ def opened(
         own=Own(here),
         turn=Turn(),
         keeping=Keeping(settings, root, tasks),
+        blocked=_blocked(settings, subjects),
     )
 
 
@@ -185,6 +191,18 @@ def _journal(settings: Settings) -> Journal:
         )
     except Unusable as error:
         raise Unstartable(str(error)) from error
+
+
+def _blocked(settings: Settings, subjects: Subjects) -> Blocked:
+    """Raise ``Unstartable``."""
+    path = settings.state.dir / blocked.NAME
+    try:
+        return Blocked(path, clock=time.time, name=lambda principal: subjects.name("principal", principal))
+    except (OSError, ValueError) as error:
+        raise Unstartable(
+            f"who is kept out can't be read from {path}: {error}\n"
+            "    remove the file, then keep them out once more:  sidecar revoke PRINCIPAL --block 1h"
+        ) from error
 
 
 def _collector(settings: Settings) -> Collector | None:

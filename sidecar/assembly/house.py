@@ -54,7 +54,7 @@ def build(settings: Settings, ground: Ground, before: House | None = None) -> Ho
     keyring.changed = verifier.forget
     agent = _agent(settings, ground, before)
     inbound = settings.inbound
-    single = partial(SingleDoor, turn=ground.turn, turn_seconds=inbound.timeouts.turn)
+    single = partial(SingleDoor, turn=ground.turn, turn_seconds=inbound.timeouts.turn, blocked=ground.blocked)
     door = (single if settings.agent.concurrency == "one" else Door)(
         manners=Manners(
             public=inbound.public,
@@ -171,6 +171,7 @@ def _prepare(settings: Settings, ground: Ground) -> Callable[[Principal], Caller
     signer = _signer(settings, ground) if settings.agent.assertion else None
 
     def prepare(principal: Principal) -> Caller:
+        ground.blocked.require(principal)
         unmet = who.unmet(principal)
         if unmet is not None:
             raise challenge.refused(who, principal, unmet, settings.issuers.get(principal.issuer))

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from sidecar.settings.credentials import state_key
 from sidecar.settings.problem import Misfit
 
 if TYPE_CHECKING:
-    from sidecar.vault.grant import Grant
+    from sidecar.ops.vault import Disconnect
     from sidecar.vault.rotation import Rotation
     from sidecar.vault.vault import Vault
 
@@ -26,17 +25,11 @@ def needed(settings: Settings) -> bool:
     return any(by_users(provider) for provider in settings.providers.values())
 
 
-async def _nobody(_grant: "Grant") -> bool:
-    return False
-
-
 class Keeping:
     def __init__(self, settings: Settings, root: Root, tasks: asyncio.TaskGroup) -> None:
         self._url, self._state, self._root, self._tasks = settings.vault.url, settings.state.dir, root, tasks
         self._vault: Vault | None = None
         self._rotation: Rotation | None = None
-        self.give_back: Callable[[Grant], Awaitable[bool]] = _nobody
-        """Tells the provider, and drops what is held of it; whether there was one to tell."""
 
     def vault(self) -> "Vault":
         """Nothing is opened before it is used."""
@@ -61,21 +54,17 @@ class Keeping:
             self._rotation = Rotation(self.vault().rows, clock=time.time, tasks=self._tasks)
         return self._rotation
 
-    def commands(self) -> Any:
+    def commands(self, disconnect: "Disconnect") -> Any:
         """Routes for the control socket."""
         from sidecar.ops.vault import Kept, routes
 
-        return routes(Kept(self.vault(), self.rotation(), self._disconnect, self._admit))
+        return routes(Kept(self.vault(), self.rotation(), disconnect, self._admit))
 
     async def close(self) -> None:
         if self._rotation is not None:
             await self._rotation.close()
         if self._vault is not None:
             await self._vault.close()
-
-    async def _disconnect(self, grant: "Grant") -> bool:
-        gone = await self.vault().remove(grant)
-        return gone is not None and await self.give_back(gone)
 
     async def _admit(self, path: Path) -> str:
         from sidecar.vault.keys import Wrapper

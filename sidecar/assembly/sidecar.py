@@ -15,11 +15,12 @@ from sidecar import __version__
 from sidecar.agent import files
 from sidecar.api.prompt import Prompt
 from sidecar.assembly.consenting import Consenting
-from sidecar.assembly.granting import Connected, keep_alive
+from sidecar.assembly.granting import keep_alive
 from sidecar.assembly.ground import Ground, Unstartable, lifetimes, opened, rooted
 from sidecar.assembly.house import House, build, changed_issuers
 from sidecar.assembly.keeping import needed
 from sidecar.assembly.outward import Outward, doomed, outward
+from sidecar.assembly.revoking import Revoking
 from sidecar.egress.ca import Authority, CaUnusable
 from sidecar.events import Attribute, Event, Name
 from sidecar.inbound import headers
@@ -83,7 +84,12 @@ class Sidecar:
         self._prompt = Prompt(lambda: self._out.surroundings)
         self._out = self._outward(settings)
         self._ground.consenting = Consenting(self._ground, lambda: self._house, lambda: self._out.sources)
-        self._ground.keeping.give_back = Connected(self._ground).give_back
+        self._revoking = Revoking(
+            self._ground,
+            house=lambda: self._house,
+            sources=lambda: self._out.sources,
+            inbound=lambda: self.listeners["inbound"].relay,
+        )
 
     # start and end
 
@@ -143,6 +149,8 @@ class Sidecar:
         for task in [*self._background, *([self._keeping] if self._keeping else [])]:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        if self._ground.consenting is not None:
+            await self._ground.consenting.close()
         await self._ground.keeping.close()
         await asyncio.to_thread(self._journal.close, _OTLP_SECONDS)
 
@@ -250,9 +258,9 @@ class Sidecar:
         from sidecar.assembly import report
         from sidecar.ops import control
 
-        return control.application(
-            status=lambda: report.status(self), reload=self.reload, more=self._ground.keeping.commands()
-        )
+        vault = self._ground.keeping.commands(self._revoking.disconnect)
+        more = [*vault, *self._revoking.commands()]
+        return control.application(status=lambda: report.status(self), reload=self.reload, more=more)
 
     # what is said of it
 
@@ -389,6 +397,8 @@ class Sidecar:
                 self._out.sweep(now)
                 self._house.verifier.sweep(time.time())
                 self._ground.once.sweep()
+                if self._ground.consenting is not None:
+                    self._ground.consenting.sweep()
 
 
 @asynccontextmanager

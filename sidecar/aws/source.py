@@ -11,7 +11,7 @@ Without ``source`` it is ``web_identity`` where ``AWS_WEB_IDENTITY_TOKEN_FILE`` 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sidecar.aws import profile, session
@@ -79,6 +79,9 @@ class Aws:
     async def lend(self, ask: Ask = _AGENTS) -> Keys:
         """The keys of the agent's own identity, to be handed out. Raise a ``Refusal``."""
         return await self._lent.obtain(None, lambda: self._lending(ask))
+
+    def forget(self, meant: Callable[[str], bool]) -> int:
+        return self._sessions.drop(lambda who: bool(who.principal) and meant(who.principal))
 
     def close(self) -> None:
         for kept in (self._sessions, self._base, self._lent):

@@ -89,18 +89,15 @@ class Keeping:
 
     async def held(self, owner: Owner) -> Mapping[str, Sequence[Grant]]:
         grants = await self._vault.of(owner)
-        found: dict[str, list[Grant]] = {}
-        if not grants:
-            return found
-        for provider in self._providers.values():
-            try:
-                at = self._at(await self.entry(provider), provider)
-            except Refusal as refusal:  # whether it has some can't be told now; the others' can
-                log.warning("what is granted of %s can't be told: %s", provider.name, refusal.reason)
-                continue
-            if mine := [grant for grant in grants if grant.place.at == at]:
-                found[provider.name] = mine
-        return found
+        found = {
+            provider.name: [grant for grant in grants if self._its(provider, grant.place.at)]
+            for provider in self._providers.values()
+        }
+        return {name: mine for name, mine in found.items() if mine}
+
+    def _its(self, provider: Provider, at: At) -> bool:
+        ours = (at.client_id, at.namespace) == (provider.client_id or "", self._namespace)
+        return ours and catalog.serves(provider, at.server)
 
     async def keep(self, provider: Provider, grant: Grant, instead_of: Sequence[Grant]) -> None:
         await self._vault.put(grant)

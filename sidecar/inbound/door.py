@@ -100,6 +100,11 @@ class Visit(Passage):
         self._caller = caller
         self._invocation = invocation
 
+    @property
+    def principal(self) -> Principal | None:
+        """Who called; ``None``: nobody was asked."""
+        return self._caller.principal if self._caller is not None else None
+
     def ended(self, outcome: Outcome, status: int) -> None:
         door = self._door
         if self._invocation is not None:

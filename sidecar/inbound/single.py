@@ -8,6 +8,7 @@ one of them, what it sends out must not be taken for somebody else's. The sideca
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+from sidecar.inbound.blocked import Blocked
 from sidecar.inbound.door import Caller, Door, Plan
 from sidecar.inbound.path import Rule
 from sidecar.inbound.turn import Turn
@@ -22,14 +23,18 @@ class SingleDoor(Door):
 
     turn: Turn
 
-    def __init__(self, *, turn: Turn, turn_seconds: float, **rest: Any) -> None:
+    def __init__(self, *, turn: Turn, turn_seconds: float, blocked: Blocked, **rest: Any) -> None:
         """*turn* outlives the door: a reload makes another one. *turn_seconds* is how long one waits for it."""
         super().__init__(**rest)
-        self.turn = turn
+        self.turn, self._blocked = turn, blocked
         self._turn_seconds = turn_seconds
 
     def _let_in(self, head: Head[Plan], peer: Peer, trace: Trace, verified: Verified[Caller]) -> Awaitable[Passage]:
-        return self._in_turn(lambda: super(SingleDoor, self)._let_in(head, peer, trace, verified))
+        def enter() -> Passage | Awaitable[Passage]:
+            self._blocked.require(verified.principal)  # it may be so since they began to wait
+            return super(SingleDoor, self)._let_in(head, peer, trace, verified)
+
+        return self._in_turn(enter)
 
     def _without_identity(
         self, head: Head[Plan], peer: Peer, trace: Trace, rule: Rule

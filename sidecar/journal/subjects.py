@@ -7,6 +7,8 @@ from typing import Final
 from sidecar.events import Attribute, Value
 from sidecar.identity.principal import Kind, Principal
 
+HASHED: Final = "h_"
+"""What a hash begins with."""
 _LABEL: Final = b"agent-identity-sidecar audit subjects v1"
 
 
@@ -24,18 +26,22 @@ class Subjects:
 
     def of(self, principal: Principal) -> dict[str, Value]:
         """The attributes ``identity.principal.*``, and ``user.id`` or ``user.hash`` where a user called."""
-        key = self.name("principal", principal.id)
+        return self.called(principal.id, principal.subject, principal.tenant, principal.issuer, principal.kind)
+
+    def called(self, id: str, subject: str, tenant: str, issuer: str, kind: Kind) -> dict[str, Value]:  # noqa: A002 - the principal's own word
+        """As ``of``, where no token has proved who it is. *issuer* is the configured name."""
+        key = self.name("principal", id)
         attributes: dict[str, Value] = {
             Attribute.PRINCIPAL_ID: key,
-            Attribute.PRINCIPAL_SUBJECT: self.name("subject", principal.subject),
-            Attribute.PRINCIPAL_ISSUER: principal.issuer,
-            Attribute.PRINCIPAL_KIND: principal.kind.value,
+            Attribute.PRINCIPAL_SUBJECT: self.name("subject", subject),
+            Attribute.PRINCIPAL_ISSUER: issuer,
+            Attribute.PRINCIPAL_KIND: kind.value,
         }
-        if principal.tenant:
-            attributes[Attribute.PRINCIPAL_TENANT] = principal.tenant
-        if principal.kind is Kind.USER:
+        if tenant:
+            attributes[Attribute.PRINCIPAL_TENANT] = tenant
+        if kind is Kind.USER:
             user = Attribute.USER_ID if self._plain else Attribute.USER_HASH
-            attributes[user] = principal.subject if self._plain else key
+            attributes[user] = subject if self._plain else key
         return attributes
 
     def name(self, what: str, text: str) -> str:
@@ -43,4 +49,4 @@ class Subjects:
         if self._plain:
             return text
         digest = hmac.digest(self._key, f"{what}\0{text}".encode("utf-8", "surrogatepass"), "sha256")
-        return "h_" + base64.b32encode(digest[:20]).decode().lower()
+        return HASHED + base64.b32encode(digest[:20]).decode().lower()

@@ -98,8 +98,15 @@ class Verifier(Generic[T]):
         return self._keep(token, principal, expires)
 
     def forget(self, issuer: Issuer) -> None:
-        for digest in [digest for digest, held in self._held.items() if held.principal.issuer == issuer.name]:
+        self.drop(lambda principal: principal.issuer == issuer.name)
+
+    def drop(self, doomed: Callable[[Principal], bool]) -> int:
+        """Forget the tokens of principals that are *doomed*; return how many. What comes with one of them is verified
+        anew."""
+        gone = [digest for digest, held in self._held.items() if doomed(held.principal)]
+        for digest in gone:
             self._drop(digest).until = 0.0
+        return len(gone)
 
     def clear(self) -> None:
         for held in self._held.values():

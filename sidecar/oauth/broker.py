@@ -166,7 +166,11 @@ class Broker:
 
     def drop(self, owner: Owner) -> None:
         """What is held of *owner* is no longer what they granted."""
-        self._tokens.drop(lambda key: key[0] == owner)
+        self.forget(lambda each: each == owner)
+
+    def forget(self, meant: Callable[[Owner], bool]) -> int:
+        """Drop what is held of owners that are *meant*; return how many tokens."""
+        return self._tokens.drop(lambda key: meant(key[0]))
 
     def close(self) -> None:
         self._tokens.close()

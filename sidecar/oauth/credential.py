@@ -4,16 +4,17 @@ The door knows three things of a provider: which fields of a request are its own
 whether it has a credential at once (``ready``), and how to wait for one (``obtain``).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sidecar.identity.principal import Principal
 from sidecar.secret import Secret
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: a frozen one takes thrice as long to make
 class Ask:
-    """For whom, and for what, a credential is asked."""
+    """For whom, and for what, a credential is asked. It isn't changed once it is made."""
 
     principal: Principal | None
     """``None``: for the agent itself, or for nobody on an unattended route."""
@@ -89,3 +90,11 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Forget what is held and end what is under way: the provider is gone, or no longer what it was."""
+
+
+@runtime_checkable
+class Personal(Protocol):
+    """A source that holds what is some principal's."""
+
+    def forget(self, meant: Callable[[str], bool]) -> int:
+        """Forget what is held for principals whose id is *meant*; return how many things. Who waits for one is told."""

@@ -4,6 +4,8 @@ A token is one caller's: it is kept under the digest of the token that it was go
 another.
 """
 
+from collections.abc import Callable
+
 from sidecar.errors import NotPermitted, ProviderUnreachable
 from sidecar.invocation.proof import Proof
 from sidecar.oauth import client, exchange, messages
@@ -21,7 +23,8 @@ from sidecar.wire.strict import base64url_encode
 MOST_KEPT = 4096
 ENTRA = "https://login.microsoftonline.com/{}/oauth2/v2.0/token"
 
-_Key = tuple[bytes, frozenset[str]]
+_Key = tuple[str, bytes, frozenset[str]]
+"""The principal's id, the digest of the very token, and what is asked for."""
 
 
 class Exchanged:
@@ -44,12 +47,15 @@ class Exchanged:
 
     def ready(self, ask: Ask) -> Credential | None:
         proof = self._proof(ask)
-        return None if ask.force else self._tokens.ready((proof.digest, ask.scopes), lambda: self._get(ask, proof))
+        return None if ask.force else self._tokens.ready(_key(ask, proof), lambda: self._get(ask, proof))
 
     async def obtain(self, ask: Ask) -> Credential:
         proof = self._proof(ask)
-        key = proof.digest, ask.scopes
-        return await self._tokens.obtain(key, lambda: self._get(ask, proof), force=ask.force, by=proof.principal.id)
+        key = _key(ask, proof)
+        return await self._tokens.obtain(key, lambda: self._get(ask, proof), force=ask.force, by=key[0])
+
+    def forget(self, meant: Callable[[str], bool]) -> int:
+        return self._tokens.drop(lambda key: meant(key[0]))
 
     def close(self) -> None:
         self._tokens.close()
@@ -122,3 +128,7 @@ class Exchanged:
         jti = base64url_encode(surroundings.random(16)).decode()
         claims = exchange.actor(surroundings.agent, surroundings.public_url, audience, jti, self._clock())
         return surroundings.signer().sign("JWT", claims)
+
+
+def _key(ask: Ask, proof: Proof) -> _Key:
+    return proof.principal.id, proof.digest, ask.scopes

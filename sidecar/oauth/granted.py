@@ -1,5 +1,7 @@
 """The source of credentials that users granted."""
 
+from collections.abc import Callable
+
 from sidecar.oauth.broker import Broker
 from sidecar.oauth.credential import Ask, Credential
 
@@ -18,6 +20,9 @@ class Granted:
 
     async def obtain(self, ask: Ask) -> Credential:
         return await self.broker.credential(ask)
+
+    def forget(self, meant: Callable[[str], bool]) -> int:
+        return self.broker.forget(lambda owner: meant(owner.id))
 
     def close(self) -> None:
         self.broker.close()

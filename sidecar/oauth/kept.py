@@ -114,11 +114,11 @@ class Kept(Generic[K, V]):
         slot = self._slots.get(key)
         return slot.held.value if slot is not None and slot.held is not None else None
 
-    def drop(self, doomed: Callable[[K], bool]) -> None:
+    def drop(self, doomed: Callable[[K], bool]) -> int:
         """Forget what is held for the keys that are *doomed*, and what is under way for them: who waits for that is
-        told, whoever comes later begins anew."""
-        for key in [key for key in self._slots if doomed(key)]:
-            del self._slots[key]
+        told, whoever comes later begins anew. Return for how many something was held."""
+        gone = [self._slots.pop(key) for key in [key for key in self._slots if doomed(key)]]
+        return sum(slot.held is not None for slot in gone)
 
     def close(self) -> None:
         """Forget all, and end what is under way: those who wait are refused."""

@@ -46,7 +46,7 @@ def token_endpoint(body: bytes, provider: str, issuer: str) -> Endpoint:
     that is as safe as it. Another endpoint that isn't counts as not there."""
     document = messages.members(body, provider, "metadata")
     named = document.get("issuer")
-    if not isinstance(named, str) or named not in _issuers(issuer):
+    if not isinstance(named, str) or named not in issuers(issuer):
         mend = f"Set providers.{provider}.discovery to the issuer's URL exactly as it calls itself, or set token_url."
         raise ProviderRefused(f"{provider}: the metadata is another issuer's", mend=mend)
     endpoint = _named(document, "token_endpoint", issuer)
@@ -69,7 +69,7 @@ def _named(document: Mapping[str, Any], member: str, issuer: str) -> str | None:
     return url if isinstance(url, str) and _as_safe(url, issuer) else None
 
 
-def _issuers(issuer: str) -> tuple[str, ...]:
+def issuers(issuer: str) -> tuple[str, ...]:
     """What the document at *issuer* may call itself."""
     before, well_known, behind = issuer.partition(_WELL_KNOWN)
     if not well_known:

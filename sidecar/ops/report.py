@@ -1,8 +1,16 @@
 """A running sidecar's answers in words, for a terminal. The JSON of ``Status`` and ``Reloaded`` in, lines out."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
+_ENDED = {
+    "tokens": "verified token",
+    "invocations": "invocation",
+    "calls": "open call",
+    "credentials": "credential",
+    "sign_ins": "sign-in",
+}
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -41,6 +49,20 @@ def revoked(document: dict[str, Any]) -> Iterator[str]:
         where = "its provider has revoked it" if one["revoked"] else "its provider has not been told, or doesn't revoke"
         yield f"{one['id']}  {one['subject']}, {one['account']} at {one['server']}: forgotten; {where}"
     yield f"{_count(len(document['revoked']), 'grant')} revoked"
+
+
+def ended(document: dict[str, Any]) -> Iterator[str]:
+    """What there was of a principal and is no more, and what that doesn't do."""
+    counts = document["ended"]
+    told = ", ".join(_count(counts[name], noun) for name, noun in _ENDED.items() if counts[name])
+    yield f"{document['principal']}: {f'ended {told}' if told else 'nothing of theirs was open'}"
+    if document["revoked"]:
+        yield from revoked(document)
+    if document["blocked_until"] is not None:
+        until = datetime.fromtimestamp(document["blocked_until"], UTC).isoformat(timespec="seconds")
+        yield f"kept out until {until}: whatever token they bring is refused"
+    else:
+        yield "A token that their issuer still honours lets them in again: end it there, or keep them out:  --block 1h"
 
 
 def rotation(document: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 Tokens never come here. What says whose a grant is does: who asks may read the state directory, and with it the vault.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+Disconnect = Callable[[Sequence[Grant]], Awaitable[Sequence[tuple[Grant, bool]]]]
+"""Removes grants from the vault; each, with whether its provider has revoked it, too. Raises a ``Refusal``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     vault: Vault
     rotation: Rotation
-    disconnect: Callable[[Grant], Awaitable[bool]]
-    """Removes a grant from the vault; whether its provider has revoked it, too."""
+    disconnect: Disconnect
     admit: Callable[[Path], Awaitable[str]]
     """Lets the state key in a file open the vault, too; its id. Raises ``Unusable``."""
 
@@ -67,7 +70,7 @@ class _Asked:
     async def revoke(self, request: "web.Request") -> dict[str, Any]:
         wanted = {request.query.getone(name, "") for name in ("grant", "principal")}
         chosen = [one async for one in self._kept.vault.all() if wanted & {one.place.id, one.place.owner.id}]
-        return {"revoked": [document(one) | {"revoked": await self._kept.disconnect(one)} for one in chosen]}
+        return {"revoked": gone(await self._kept.disconnect(chosen))}
 
     async def rotation(self, _request: "web.Request") -> dict[str, Any]:
         return self._kept.rotation.progress.document()
@@ -77,6 +80,11 @@ class _Asked:
 
     async def admit(self, request: "web.Request") -> dict[str, Any]:
         return {"admitted": await self._kept.admit(Path(request.query.getone("file", "")))}
+
+
+def gone(grants: Sequence[tuple[Grant, bool]]) -> list[dict[str, Any]]:
+    """Each, with whether its provider has revoked it."""
+    return [document(grant) | {"revoked": told} for grant, told in grants]
 
 
 def document(grant: Grant) -> dict[str, Any]:

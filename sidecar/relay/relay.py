@@ -152,12 +152,16 @@ class Relay:
         secure.set_write_buffer_limits(HIGH_WATER)
         return secure
 
-    def stop_where(self, doomed: Callable[[Peer, Passage | None], bool]) -> None:
-        """End at once the connections whose peer and passage, if one is under way, are *doomed*."""
-        for connection in list(self._connections):
-            exchange = connection.exchange
-            if doomed(connection.peer, exchange.passage if exchange is not None else None):
-                connection.stop()
+    def stop_where(self, doomed: Callable[[Peer, Passage | None], bool]) -> int:
+        """End at once the connections whose peer and passage, if one is under way, are *doomed*; return how many."""
+        gone = [
+            connection
+            for connection in self._connections
+            if doomed(connection.peer, connection.exchange.passage if connection.exchange is not None else None)
+        ]
+        for connection in gone:
+            connection.stop()
+        return len(gone)
 
     @property
     def moment(self) -> float:

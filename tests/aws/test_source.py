@@ -236,6 +236,16 @@ async def test_one_that_is_forced_is_got_anew(token: dict[str, str]) -> None:
     assert len(sts.calls) == 2
 
 
+async def test_a_principals_sessions_can_be_forgotten_and_the_agents_own_stay(token: dict[str, str]) -> None:
+    async with made(token) as (source, _, _):
+        await source.obtain(ALICES)
+        await source.obtain(Ask(None))
+        assert source.forget(lambda principal: principal == ALICE.id) == 1
+        assert source.ready(ALICES) is None
+        assert source.ready(Ask(None)) is not None
+        assert source.forget(lambda _principal: True) == 0
+
+
 async def test_keys_that_are_over_when_they_come_are_refused(token: dict[str, str]) -> None:
     async with made(token) as (source, sts, _):
         sts.lives = -1

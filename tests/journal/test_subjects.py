@@ -82,3 +82,9 @@ def test_only_a_user_has_a_user_attribute(kind: Kind, plain: bool) -> None:
 def test_the_key_is_not_printed() -> None:
     assert KEY.hex() not in repr(Subjects(KEY))
     assert repr(KEY) not in repr(Subjects(KEY))
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_who_is_known_without_a_token_is_called_the_same(plain: bool) -> None:
+    subjects, alice = Subjects(KEY, plain=plain), principal()
+    assert subjects.called(alice.id, "alice", "t1", "shop", Kind.USER) == subjects.of(alice)

@@ -204,6 +204,18 @@ async def test_when_a_key_is_added_nothing_is_forgotten(idp: Idp, clock: Clock) 
         assert house.remembered(token) is not None
 
 
+async def test_all_of_one_principal_can_be_forgotten(idp: Idp, clock: Clock) -> None:
+    async with built(idp.issuer(), clock=clock) as house:
+        alices, bobs = [idp.token(sub="alice", jti=jti) for jti in "ab"], idp.token(sub="bob")
+        held = [await house.verify(token) for token in alices]
+        await house.verify(bobs)
+        assert house.verifier.drop(lambda principal: principal.subject == "alice") == 2
+        assert [house.remembered(token) for token in alices] == [None, None]
+        assert {each.until for each in held} == {0.0}
+        assert house.remembered(bobs) is not None
+        assert house.verifier.drop(lambda principal: principal.subject == "alice") == 0
+
+
 async def test_all_can_be_forgotten(idp: Idp, clock: Clock) -> None:
     async with built(idp.issuer(), clock=clock) as house:
         await house.verify(idp.token())

@@ -540,6 +540,7 @@ async def test_what_was_given_back_is_not_used_any_more(tmp_path: Path) -> None:
         await one.token(READ, who=BOB)
         await one.vault.remove(grant)
         one.broker.drop(grant.place.owner)
+        assert one.broker.forget(lambda owner: owner == grant.place.owner) == 0
         assert one.broker.ready(asking(READ)) is None
         assert one.broker.ready(asking(READ, who=BOB)) is not None
         with pytest.raises(ConsentRequired):

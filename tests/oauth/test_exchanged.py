@@ -20,7 +20,7 @@ from sidecar.identity.principal import Principal
 from sidecar.invocation.invocation import Lifetimes
 from sidecar.invocation.proof import Proofs
 from sidecar.keyring.signing import SEED_BYTES, SigningKey
-from sidecar.oauth.credential import Ask
+from sidecar.oauth.credential import Ask, Personal
 from sidecar.oauth.exchange import BEARER, EXCHANGE
 from sidecar.oauth.exchanged import Exchanged
 from sidecar.oauth.provider import Provider
@@ -195,6 +195,20 @@ async def test_a_token_that_can_not_be_recorded_is_given_to_nobody() -> None:
         with pytest.raises(AuditUnavailable):
             await one.obtain(ask)
         assert one.ready(ask) is None
+
+
+async def test_what_was_got_for_one_principal_can_be_forgotten() -> None:
+    async with source(crm()) as (one, surround, callers):
+        ask = callers.call("alice's")
+        await one.obtain(ask)
+        assert ask.principal is not None
+        theirs = ask.principal.id
+        assert isinstance(one, Personal)
+        assert one.forget(lambda principal: principal != theirs) == 0
+        assert one.ready(ask) is not None
+        assert one.forget(lambda principal: principal == theirs) == 1
+        assert one.ready(ask) is None
+        assert len(surround.requests) == 1
 
 
 async def test_force_asks_anew_and_a_closed_source_asks_no_more() -> None:

@@ -354,13 +354,14 @@ async def test_what_is_dropped_is_got_anew_and_what_was_under_way_for_it_is_not_
     async with well(closed=True) as one:
         waiting = asyncio.ensure_future(one.obtain("a"))
         await settled()
-        one.kept.drop(lambda key: key == "a")
+        assert one.kept.drop(lambda key: key == "a") == 0
         one.gate.set()
         assert await waiting == 1
         assert one.ready("a") is None
         await one.obtain("a")
         await one.obtain("b")
-        one.kept.drop(lambda key: key == "a")
+        assert one.kept.drop(lambda key: key == "a") == 1
+        assert one.kept.drop(lambda key: key == "a") == 0
         assert one.ready("a") is None
         assert one.ready("b") is not None
 

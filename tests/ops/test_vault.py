@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,10 @@ async def vault(store: FaultyStore, tmp_path: Path) -> AsyncIterator[Vault]:
 
 @pytest.fixture
 async def socket(vault: Vault, serve_unix: ServeUnix) -> AsyncIterator[Path]:
-    async def disconnect(one: Grant) -> bool:
-        await vault.remove(one)
-        return one.place.owner == ALICE  # whose provider revokes
+    async def disconnect(grants: Sequence[Grant]) -> list[tuple[Grant, bool]]:
+        for one in grants:
+            await vault.remove(one)
+        return [(one, one.place.owner == ALICE) for one in grants]  # whose provider revokes
 
     async def admit(path: Path) -> str:
         if path.name != "key":

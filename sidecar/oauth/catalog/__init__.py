@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 
+from sidecar.oauth import metadata
 from sidecar.oauth.catalog import business, code, scopes, shelves, suites, talk
 from sidecar.oauth.catalog.custom import custom
 from sidecar.oauth.catalog.entry import Entry, Maker
 from sidecar.oauth.metadata import Endpoint
 from sidecar.oauth.provider import Provider
 
-__all__ = ["MAKERS", "Entry", "discovered_at", "entry", "named"]
+__all__ = ["MAKERS", "Entry", "discovered_at", "entry", "named", "serves"]
 
 MAKERS: Mapping[str, Maker] = {
     **suites.MAKERS,
@@ -32,6 +33,13 @@ def entry(provider: Provider, discovered: Endpoint | None = None) -> Entry:
     ``ProviderRefused`` where that isn't enough."""
     maker = MAKERS.get(provider.type)
     return custom(provider, discovered) if maker is None else maker(provider)
+
+
+def serves(provider: Provider, server: str) -> bool:
+    """Whether what is granted at *server* (``Entry.server``) is granted of *provider*. Nobody has to be asked: metadata
+    are an issuer's own."""
+    issuer = discovered_at(provider)
+    return server == entry(provider).server if issuer is None else server in metadata.issuers(issuer)
 
 
 def named(provider: Provider, asked: Iterable[str]) -> frozenset[str]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sidecar.errors import ProviderRefused
-from sidecar.oauth.catalog import entry
+from sidecar.oauth.catalog import entry, serves
 from sidecar.oauth.metadata import Endpoint
 from sidecar.oauth.provider import Provider
 from sidecar.secret import Secret
@@ -77,3 +77,17 @@ def test_metadata_without_an_authorization_endpoint_is_refused() -> None:
     with pytest.raises(ProviderRefused) as refused:
         entry(provider(discovery=ISSUER), Endpoint(f"{ISSUER}/t", ISSUER))
     assert "providers.crm.authorize_url" in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("one", "server"),
+    [
+        (provider(discovery=ISSUER), ISSUER),
+        (provider(discovery=f"{ISSUER}/.well-known/openid-configuration"), f"{ISSUER}/"),
+        (provider(authorize_url=f"{ISSUER}/a", token_url=f"{ISSUER}/t"), ISSUER),
+        (Provider("google", "google", "principal", client_id="c"), "https://accounts.google.com"),
+    ],
+)
+def test_whose_grants_they_are_is_known_without_asking(one: Provider, server: str) -> None:
+    assert serves(one, server)
+    assert not serves(one, "https://other.example.com")
