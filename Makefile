@@ -3,7 +3,7 @@
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-long check bench bench-egress lock image counterparts clean setup-runtime setup-test setup-bench setup-clients python
+.PHONY: help demo test test-long check bench bench-egress bench-token lock image counterparts clean setup-runtime setup-test setup-bench setup-clients python
 
 PYTHON ?= python3
 # The default Python's environment is .venv; another one's carries its version.
@@ -24,6 +24,7 @@ help:
 	@echo 'make check         the checks that run nothing: style, types, floors'
 	@echo 'make bench         beside nginx, HAProxy and Envoy                           (ARGS=…: see bench/)'
 	@echo 'make bench-egress  the way out beside mitmproxy and Envoy                    (ARGS=…: see bench/)'
+	@echo 'make bench-token   a token that is at hand beside OpenBao                   (ARGS=…: see bench/)'
 	@echo 'make image         the container image, with docker                          (DOCKER=podman)'
 	@echo 'make lock          the lock files anew                                       (PYTHONS="python3.11 python3.13")'
 	@echo 'make clean         away with everything that was set up'
@@ -55,6 +56,9 @@ bench: setup-bench
 
 bench-egress: setup-bench
 	@$(BIN)/python bench/egress.py $(ARGS)
+
+bench-token: setup-bench
+	@$(BIN)/python bench/vending.py $(ARGS)
 
 setup-runtime: python
 	@$(INSTALL) runtime

@@ -19,7 +19,7 @@ from sidecar.wire.date import Dates
 
 MOST = 4096
 """The largest body that is taken, in bytes."""
-CALLS: Mapping[bytes, Callable[[Asked], Mapping[str, Any] | None]] = {
+CALLS: Mapping[bytes, Callable[[Asked], bytes | None]] = {
     b"/v1/token": token_at_once,
     b"/v1/api-key": api_key_at_once,
 }
@@ -60,4 +60,4 @@ class Prompt:
         if said is None:
             return None
         date = self._dates.at(surroundings.clock())
-        return Reply(200, answer.lines(asked, date), answer.document(said))
+        return Reply(200, answer.lines(asked, date), said)

@@ -1,10 +1,10 @@
 """``POST /v1/token`` and ``POST /v1/api-key``: a provider's secret itself, where it may be handed out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sidecar.api import body, record
+from sidecar.api import answer, body, record
 from sidecar.api.asked import Asked
 from sidecar.api.surroundings import Surroundings
 from sidecar.errors import BadRequest, InvocationInvalid, NotPermitted, ProviderUnknown
@@ -31,26 +31,26 @@ class OtherCall(BadRequest):
 
 async def token(asked: Asked) -> Mapping[str, Any]:
     wanted = _token(asked)
-    return _vended_token(asked, wanted, wanted.ready() or await _obtained(asked, wanted))
-
-
-def token_at_once(asked: Asked) -> Mapping[str, Any] | None:
-    """``token``, where nobody has to be waited for; else ``None``. Raise a ``Refusal``."""
-    wanted = _token(asked)
-    credential = wanted.ready()
-    return None if credential is None else _vended_token(asked, wanted, credential)
+    return _token_document(_vended(asked, wanted, wanted.ready() or await _obtained(asked, wanted)))
 
 
 async def api_key(asked: Asked) -> Mapping[str, Any]:
     wanted = _key(asked)
-    return _vended_key(asked, wanted, wanted.ready() or await _obtained(asked, wanted))
+    return _key_document(_vended(asked, wanted, wanted.ready() or await _obtained(asked, wanted), scopes=False))
 
 
-def api_key_at_once(asked: Asked) -> Mapping[str, Any] | None:
-    """``api_key``, where nobody has to be waited for; else ``None``. Raise a ``Refusal``."""
+def token_at_once(asked: Asked) -> bytes | None:
+    """The document of ``token``, where nobody has to be waited for; else ``None``. Raise a ``Refusal``."""
+    wanted = _token(asked)
+    given = wanted.ready()
+    return None if given is None else _written(_vended(asked, wanted, given), "token", _token_document)
+
+
+def api_key_at_once(asked: Asked) -> bytes | None:
+    """The document of ``api_key``, where nobody has to be waited for; else ``None``. Raise a ``Refusal``."""
     wanted = _key(asked)
-    credential = wanted.ready()
-    return None if credential is None else _vended_key(asked, wanted, credential)
+    given = wanted.ready()
+    return None if given is None else _written(_vended(asked, wanted, given, scopes=False), "api_key", _key_document)
 
 
 def permit(asked: Asked, caller: Invocation | Agent, provider: Provider, scopes: frozenset[str]) -> Decision:
@@ -100,9 +100,14 @@ def _key(asked: Asked) -> _Wanted:
     return _wanted(asked, caller, provider, force=False)
 
 
-def _vended_token(asked: Asked, wanted: _Wanted, given: Credential | Signing) -> Mapping[str, Any]:
+def _vended(asked: Asked, wanted: _Wanted, given: Credential | Signing, *, scopes: bool = True) -> Credential:
+    """What is *given*, recorded, if it may be handed out; *scopes*: it has some. Raise a ``Refusal``."""
     credential = _allowed(asked, wanted, given)
-    record.vended(asked, credential.scopes)
+    record.vended(asked, credential.scopes if scopes else frozenset())
+    return credential
+
+
+def _token_document(credential: Credential) -> Mapping[str, Any]:
     return {
         "access_token": credential.token.reveal(),
         "token_type": credential.token_type,
@@ -111,10 +116,15 @@ def _vended_token(asked: Asked, wanted: _Wanted, given: Credential | Signing) ->
     }
 
 
-def _vended_key(asked: Asked, wanted: _Wanted, given: Credential | Signing) -> Mapping[str, Any]:
-    credential = _allowed(asked, wanted, given)
-    record.vended(asked, frozenset())
+def _key_document(credential: Credential) -> Mapping[str, Any]:
     return {"api_key": credential.token.reveal()}
+
+
+def _written(credential: Credential, what: str, document: Callable[[Credential], Mapping[str, Any]]) -> bytes:
+    found = credential.written.get(what)
+    if found is None:
+        found = credential.written[what] = answer.document(document(credential))
+    return found
 
 
 def _named(surroundings: Surroundings, provider: Provider, scopes: frozenset[str]) -> frozenset[str]:

@@ -44,6 +44,8 @@ class Credential:
     """Epoch seconds; ``None``: never, or the provider didn't say."""
     scopes: frozenset[str] = frozenset()
     """Those that were granted, in the provider's form."""
+    written: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    """What has been written of it, by what it is for: made once, and gone with it."""
 
 
 @dataclass(frozen=True, slots=True)
