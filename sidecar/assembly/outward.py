@@ -11,6 +11,7 @@ from functools import cache
 from ipaddress import ip_address
 
 from sidecar.api.surroundings import Surroundings as ApiSurroundings
+from sidecar.assembly import deciding
 from sidecar.assembly.granting import Asked, Connected, granted
 from sidecar.assembly.ground import Ground
 from sidecar.assembly.house import named
@@ -31,7 +32,6 @@ from sidecar.oauth.provider import Provider
 from sidecar.oauth.sources import GRANTED, source
 from sidecar.oauth.surroundings import Surroundings
 from sidecar.policy.decision import Policy
-from sidecar.policy.declared import Declared
 from sidecar.relay.fetch import fetcher, trust
 from sidecar.relay.passage import Passage, Peer, Times
 from sidecar.relay.pool import Pool
@@ -78,7 +78,7 @@ def outward(settings: Settings, ground: Ground, api: Pool, prompt: Prompt, befor
     same_world = before is not None and _world(before.settings) == _world(settings)
     ca_file = settings.tls.ca_file
     tls = cache(lambda: trust(str(ca_file) if ca_file else None))
-    policy = Declared(settings.capabilities.values())
+    policy = deciding.policy(settings)
     tracer = Tracer(ground.ids, settings.telemetry.sample)
     spans = ground.journal.spans
     record = Record(
@@ -142,6 +142,8 @@ def _surroundings(
         connections=Connected(ground) if needed(settings) else None,
         consent=Asked(ground).status,
         named=named(settings),
+        tools=deciding.declared_tools(settings),
+        tool_route=deciding.tool_route(settings),
         explains=settings.policy.explain == "agent",
     )
 
