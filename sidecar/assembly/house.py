@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from sidecar.assembly import deciding
 from sidecar.assembly.ground import Ground
@@ -25,7 +26,11 @@ from sidecar.relay.own import Own
 from sidecar.relay.pool import Pool, dial_endpoint
 from sidecar.settings import Settings
 from sidecar.wire.endpoint import Tcp
+from sidecar.wire.http import Fetch
 from sidecar.wire.trace import Tracer
+
+if TYPE_CHECKING:
+    from sidecar.oauth.directory import Directory
 
 log = logging.getLogger("sidecar")
 
@@ -38,11 +43,14 @@ class House:
     door: Door
     agent: Pool
     own: Own | None
+    directory: "Directory | None" = None
+    """Who says which groups users are in, where tokens don't."""
 
 
 def build(settings: Settings, ground: Ground, before: House | None = None) -> House:
     """Build from *settings*; the keys of issuers that are as they were are taken over from the house *before*."""
     keyring = _keyring(settings, before)
+    directory = _directory(settings, ground, before)
     own = _own(settings, ground)
     verifier = Verifier(
         settings.issuers.values(),
@@ -51,6 +59,7 @@ def build(settings: Settings, ground: Ground, before: House | None = None) -> Ho
         prepare=_prepare(settings, ground),
         most_token=settings.inbound.limits.token,
         once=ground.once,
+        groups=directory.groups if directory is not None else None,
     )
     keyring.changed = verifier.forget
     agent = _agent(settings, ground, before)
@@ -80,7 +89,7 @@ def build(settings: Settings, ground: Ground, before: House | None = None) -> Ho
         door.proofs = ground.proofs
     if settings.consent.public_url is not None and needed(settings):
         door.links = ground.links
-    return House(settings, keyring, verifier, door, agent, own)
+    return House(settings, keyring, verifier, door, agent, own, directory)
 
 
 def changed_issuers(before: Settings, after: Settings) -> frozenset[str]:
@@ -88,9 +97,28 @@ def changed_issuers(before: Settings, after: Settings) -> frozenset[str]:
     return frozenset(name for name, issuer in before.issuers.items() if after.issuers.get(name) != issuer)
 
 
-def _keyring(settings: Settings, before: House | None) -> Keyring:
+def _fetch(settings: Settings) -> Fetch:
     ca_file = settings.tls.ca_file
-    fetch = fetcher(tls=lambda: trust(str(ca_file) if ca_file else None), resolve=settings.resolve)
+    return fetcher(tls=lambda: trust(str(ca_file) if ca_file else None), resolve=settings.resolve)
+
+
+def _directory(settings: Settings, ground: Ground, before: House | None) -> "Directory | None":
+    """What is known is taken over, where it was told in the same way."""
+
+    def asked(settings: Settings) -> object:
+        issuers = {name: issuer for name, issuer in settings.issuers.items() if issuer.groups == "graph"}
+        return (issuers, settings.tls, settings.resolve) if issuers else None
+
+    if asked(settings) is None:
+        return None
+    if before is not None and asked(before.settings) == asked(settings):
+        return before.directory
+    from sidecar.oauth.directory import Directory
+
+    return Directory(_fetch(settings), clock=time.time, tasks=ground.tasks)
+
+
+def _keyring(settings: Settings, before: House | None) -> Keyring:
     same_way = before is not None and (before.settings.tls, before.settings.resolve, before.settings.jwks) == (
         settings.tls,
         settings.resolve,
@@ -98,7 +126,7 @@ def _keyring(settings: Settings, before: House | None) -> Keyring:
     )
     return Keyring(
         settings.issuers.values(),
-        fetch,
+        _fetch(settings),
         clock=time.time,
         refresh=settings.jwks.refresh,
         max_stale=settings.jwks.max_stale,

@@ -53,7 +53,10 @@ class Revoking:
         def theirs(_peer: Peer, passage: Passage | None) -> bool:
             return isinstance(passage, Visit) and passage.principal is not None and meant(passage.principal.id)
 
-        tokens = self._house().verifier.drop(lambda one: meant(one.id))
+        house = self._house()
+        if house.directory is not None:
+            house.directory.forget(meant)
+        tokens = house.verifier.drop(lambda one: meant(one.id))
         invocations = ground.invocations.end_all(lambda one: meant(one.id))
         calls = self._inbound().stop_where(theirs)
         credentials = sum(each.forget(meant) for each in self._sources().values() if isinstance(each, Personal))

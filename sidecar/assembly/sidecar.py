@@ -143,6 +143,8 @@ class Sidecar:
         if self._ground.authority is not None and self.settings.agent.token is None:
             files.remove_token(self._run_dir)  # which is good for nothing any more
         self._house.agent.close()
+        if self._house.directory is not None:
+            self._house.directory.close()
         self._out.close()
         for own in [self._api, *self._owns, *([self._house.own] if self._house.own else [])]:
             await own.close()
@@ -346,6 +348,8 @@ class Sidecar:
         self._ground.invocations.end_all(lambda principal: principal.rests_on(gone))
         if before.agent is not house.agent:
             before.agent.close()
+        if before.directory is not None and before.directory is not house.directory:
+            before.directory.close()
         if before.own is not None:
             self._tasks.create_task(before.own.close())
         self._keep_keys()

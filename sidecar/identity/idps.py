@@ -145,7 +145,7 @@ IDPS: Mapping[str, Idp] = {
     # The user's key is (tid, oid): sub is another one for every application.
     "entra": Idp(
         required=frozenset({"tenant", "audience"}),
-        keys={"tenant": TEXTS, "tenants": TEXTS, "audience": TEXTS},
+        keys={"tenant": TEXTS, "tenants": TEXTS, "audience": TEXTS, "groups": TEXT},
         urls=("https://login.microsoftonline.com/{tenant}/v2.0", "https://sts.windows.net/{tenant}/"),
         claims=Claims(
             subject="oid",
@@ -155,6 +155,7 @@ IDPS: Mapping[str, Idp] = {
             roles=("roles",),
             scopes=("scp",),
         ),
+        defaults={"groups": "token"},
         uses=marks.entra,
         kind=marks.entra_kind,
         foreign_headers={
@@ -238,6 +239,7 @@ def _made(name: str, type: str, idp: Idp, values: Mapping[str, Any], common: Com
         discovery_url=None if idp.jwks else places.discovery(urls[0], tenants),
         metadata_issuer=places.EVERY_TENANT if len(tenants) > 1 else None,
         login=common.login,
+        groups=values.get("groups", defaults.groups),
         trusted_for=tuple(values.get("issuers", ())),
     )
 

@@ -85,6 +85,8 @@ class Issuer:
     metadata_issuer: str | None = None
     """What the discovery document calls itself where that is none of ``urls`` (Entra's template for every tenant)."""
     login: Login | None = None
+    groups: str = "token"
+    """Who says which groups a user is in where a token says only that there are some: ``graph``, or nobody."""
     trusted_for: tuple[str, ...] = ()
     """Of a sidecar: the configured names of the issuers that it may speak for."""
     speaks_for: Mapping[str, str] = field(default_factory=dict)

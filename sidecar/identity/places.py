@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 Complain = Callable[[str | None, str, str], None]
 """Takes the key, what is wrong, and how to mend it."""
 
+GROUPS = ("token", "graph")
+"""Who says which groups a user of Entra's is in."""
 EVERY_TENANT = "https://login.microsoftonline.com/{tenantid}/v2.0"
 _ORGANIZATIONS = "https://login.microsoftonline.com/organizations/v2.0"
 _CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
@@ -111,6 +113,8 @@ def entra(values: Mapping[str, Any], common: Any, complain: Complain) -> None:
         complain("tenants", "has no meaning beside tenant", "list the ids under tenant, or set  tenant: organizations")
     if _CONSUMERS in tenants(values):
         _insist(common.require, complain)
+    if values.get("groups", "token") not in GROUPS:
+        complain("groups", "is neither token nor graph", "set  groups: graph , or leave it out")
 
 
 def oidc(values: Mapping[str, Any], common: Any, complain: Complain) -> None:

@@ -184,7 +184,7 @@ class Kept(Generic[K, V]):
         if refusal.retry_after is not None:
             pause = max(pause, min(float(refusal.retry_after), LONGEST_PAUSE_ASKED))
         if slot.failures == 0:
-            log.warning("no credential: %s", refusal.reason)
+            log.warning("nothing new is to be had: %s", refusal.reason)
         slot.failures = min(slot.failures + 1, 10)
         slot.failure, slot.until = refusal, self._clock() + pause
         return refusal

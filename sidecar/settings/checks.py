@@ -20,6 +20,16 @@ def issuers(settings: Settings) -> Iterator[Finding]:
         seen |= dict.fromkeys(issuer.urls, name)
 
 
+def directories(settings: Settings) -> Iterator[Finding]:
+    """Who asks Microsoft Graph for groups has a client to ask it with."""
+    for name, issuer in settings.issuers.items():
+        login = issuer.login
+        if issuer.groups == "graph" and (login is None or login.client_secret is None):
+            mend = "Give login a client_id and its client_secret: that client asks Microsoft Graph."
+            about = (f"issuers.{name}.login", f"issuers.{name}.login.client_secret")
+            yield Finding(f"issuers.{name}.groups", "is graph, and there is nobody to ask it", mend, about)
+
+
 def sidecars(settings: Settings) -> Iterator[Finding]:
     """Who speaks for others speaks for issuers, and who calls others has an address by which they know it."""
     for name, issuer in settings.issuers.items():
@@ -86,4 +96,4 @@ def folders(settings: Settings) -> Iterator[Finding]:
         yield Finding("run.dir", "overlaps with state.dir", mend, ("state.dir",))
 
 
-CHECKS = (issuers, sidecars, consent, sandbox, limits, times, folders)
+CHECKS = (issuers, directories, sidecars, consent, sandbox, limits, times, folders)

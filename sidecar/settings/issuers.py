@@ -5,6 +5,7 @@ from typing import Any
 
 from sidecar.identity.idps import IDPS, Common, IssuerProblem, IssuerProblems, KeyShape, issuer
 from sidecar.identity.issuer import ASYMMETRIC, Issuer, Login, TokenUse
+from sidecar.identity.places import GROUPS
 from sidecar.identity.principal import Kind
 from sidecar.settings.problem import Misfit, Misfits
 from sidecar.settings.reading import At
@@ -62,6 +63,8 @@ SAYS: Mapping[str, str] = {
     "tenants": "With `tenant: organizations`: the tenant ids that are let in.",
     "issuer": "The issuer's URL, exactly as in `iss`.",
     "claims": "Part of the principal → the claim, or the path to it, that holds it.",
+    "groups": "Who says which groups a user is in beyond the 200 that Entra names in a token: nobody (`token`), or "
+    "Microsoft Graph, asked by the client of `login`.",
     "url": "The other sidecar's public URL.",
     "issuers": "The configured issuers that it may speak for.",
 }
@@ -71,6 +74,7 @@ _NAMED: Mapping[str, Shape] = {
     "issuer": HTTPS,
     "url": HTTPS,
     "issuers": List(ISSUER, "a list of issuers", least=1),
+    "groups": Word(*GROUPS),
 }
 """Own keys that have a shape of their own."""
 _SHAPES: Mapping[KeyShape, Shape] = {

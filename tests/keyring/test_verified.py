@@ -5,6 +5,7 @@ import gc
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -214,6 +215,79 @@ async def test_all_of_one_principal_can_be_forgotten(idp: Idp, clock: Clock) -> 
         assert {each.until for each in held} == {0.0}
         assert house.remembered(bobs) is not None
         assert house.verifier.drop(lambda principal: principal.subject == "alice") == 0
+
+
+# groups that the token only says there are
+
+TOO_MANY: dict[str, Any] = {"_claim_names": {"groups": "src1"}}
+
+
+@pytest.mark.parametrize("told", [frozenset({"staff", "sales"}), None])
+async def test_groups_are_asked_for_once_and_remembered_with_the_token(
+    idp: Idp, clock: Clock, told: frozenset[str] | None
+) -> None:
+    asked: list[str] = []
+
+    async def groups(issuer: Issuer, principal: Principal) -> frozenset[str] | None:
+        asked.append(f"{principal.subject} at {issuer.name}")
+        return told
+
+    issuer, seen = replace(idp.issuer(), groups="graph"), list[frozenset[str] | None]()
+
+    def prepare(principal: Principal) -> str:
+        seen.append(principal.groups)
+        return principal.id
+
+    async with built(issuer, clock=clock, prepare=prepare, groups=groups) as house:
+        token = idp.token(**TOO_MANY)
+        for _ in range(3):
+            assert (await house.verify(token)).principal.groups == told
+        assert (asked, seen) == (["alice at idp"], [told])
+        await house.verify(idp.token(groups=["few"], sub="bob"))
+        assert len(asked) == 1
+        clock.ahead += 6
+        assert (house.remembered(token) is None) is (told is None), "what can't be told is asked again soon"
+
+
+@pytest.mark.parametrize("issuer_says", ["token", "graph"])
+async def test_groups_are_unknown_where_nobody_is_asked(idp: Idp, clock: Clock, issuer_says: str) -> None:
+    async def groups(_issuer: Issuer, _principal: Principal) -> frozenset[str] | None:
+        raise AssertionError("nobody asks")
+
+    asks = groups if issuer_says == "token" else None
+    async with built(replace(idp.issuer(), groups=issuer_says), clock=clock, groups=asks) as house:
+        assert (await house.verify(idp.token(**TOO_MANY))).principal.groups is None
+
+
+async def test_a_key_that_is_withdrawn_while_groups_are_asked_for_verifies_nothing(clock: Clock) -> None:
+    async with Idp.start(clock=clock) as idp:
+
+        async def groups(_issuer: Issuer, _principal: Principal) -> frozenset[str] | None:
+            idp.rotate(drop=True)
+            await house.verify(idp.token(sub="bob", groups=["few"]))
+            return frozenset({"staff"})
+
+        async with built(replace(idp.issuer(), groups="graph"), clock=clock, groups=groups) as house:
+            await house.verify(idp.token(sub="carol", groups=["few"]))
+            with pytest.raises(SignatureInvalid, match="withdrawn"):
+                await house.verify(idp.token(**TOO_MANY))
+
+
+async def test_many_who_wait_for_the_same_groups_are_prepared_once(idp: Idp, clock: Clock) -> None:
+    gate = asyncio.Event()
+
+    async def groups(_issuer: Issuer, _principal: Principal) -> frozenset[str] | None:
+        await gate.wait()
+        return frozenset({"staff"})
+
+    async with built(replace(idp.issuer(), groups="graph"), clock=clock, groups=groups) as house:
+        token = idp.token(**TOO_MANY)
+        await house.verify(idp.token(groups=["few"], sub="bob"))
+        waiting = [asyncio.ensure_future(house.verify(token)) for _ in range(20)]
+        await asyncio.sleep(0)
+        gate.set()
+        assert {id(each) for each in await asyncio.gather(*waiting)} == {id(house.remembered(token))}
+        assert house.prepared["alice"] == 1
 
 
 async def test_all_can_be_forgotten(idp: Idp, clock: Clock) -> None:

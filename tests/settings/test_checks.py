@@ -5,6 +5,7 @@ import pytest
 from tests.settings.conftest import Read, Wrong
 
 HOSTS = "inbound: {public_url: 'https://agent.example.com/x'}\n"
+ENTRA = "{type: entra, tenant: 4f2d0000-0000-0000-0000-000000000000, audience: a"
 OKTA = "{type: okta, domain: acme.okta.com, audience: a}"
 
 
@@ -29,6 +30,18 @@ OKTA = "{type: okta, domain: acme.okta.com, audience: a}"
             "consent.return_urls[1]",
             3,
             "is on the agent's own host",
+        ),
+        (
+            f"issuers:\n  x: {ENTRA}, groups: graph}}",
+            "issuers.x.groups",
+            3,
+            "is graph, and there is nobody to ask it",
+        ),
+        (
+            f"issuers:\n  x: {ENTRA}, groups: graph, login: {{client_id: a}}}}",
+            "issuers.x.groups",
+            3,
+            "is graph, and there is nobody to ask it",
         ),
         ("inbound: {limits: {head: 16KiB}}", "inbound.limits.token", 2, "doesn't fit in head"),
         ("inbound:\n  limits:\n    head: 8KiB\n    token: 8KiB", "inbound.limits.token", 5, "doesn't fit in head"),
@@ -55,6 +68,7 @@ def test_parts_that_do_not_go_together_are_reported(wrong: Wrong, text: str, pat
         "inbound: {listen: 'unix:a', public_url: 'http://127.0.0.1:1'}\nhealth: {listen: 'unix:b'}\ndevelopment: true\n"
         "consent: {public_url: 'http://127.0.0.1:2', listen: 'unix:c', return_urls: ['http://127.0.0.1:3']}",
         f"issuers: {{x: {OKTA}, y: {{type: auth0, domain: acme.okta.com, audience: a}}}}",
+        f"issuers: {{x: {ENTRA}, groups: graph, login: {{client_id: a, client_secret: b}}}}}}",
         "jwks: {refresh: 24h}\ninvocation: {linger: 1h}",
         "state: {dir: /a/b}\nrun: {dir: /a/c}",
     ],
