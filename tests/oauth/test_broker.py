@@ -1,8 +1,11 @@
 """What users granted, brokered: which grant, how often it is renewed, what ends it, and when the user is asked."""
 
 import asyncio
+import re
+import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,9 +30,11 @@ from sidecar.oauth.provider import Provider
 from sidecar.secret import Secret
 from sidecar.vault.grant import At
 from sidecar.vault.postgres import PostgresStore
+from sidecar.vault.rotation import Progress, rotate
 from sidecar.vault.sqlite import SqliteStore
 from sidecar.wire.http import Late, Request, Response, Unreachable
 from tests.database import Database
+from tests.fuzzing import LONG
 from tests.oauth.granting import ALICE, AS, BOB, MAIL, READ, Family, asking, broker_of, custom, said, stage
 from tests.vault.faulty import FaultyStore
 from tests.vault.vaults import opened
@@ -258,18 +263,19 @@ async def test_a_token_that_ends_and_can_not_be_renewed_is_used_to_its_end(tmp_p
         assert grant.alive
 
 
+@pytest.mark.timeout(900 if LONG else 60)
 async def test_many_callers_at_once_are_one_refresh_of_a_family_that_dies_of_two(tmp_path: Path) -> None:
-    family = Family(seconds=0.02)
+    family, rounds = Family(seconds=0.02), 200 if LONG else 5
     async with stage(tmp_path, family=family, store=SqliteStore(tmp_path / "vault.db")) as one:
         await one.grant(READ, MAIL, expires=0.0)
         others = [(READ,), (MAIL,), (READ, MAIL), ()]  # four tokens in memory, one grant
-        for number in range(1, 6):
+        for number in range(1, rounds + 1):
             asks = [one.token(*others[index % 4]) for index in range(400)]
             assert set(await asyncio.gather(*asks)) == {f"a-one-{number}"}
             assert len(family.calls) == number
             one.surround.now += 3600
         assert not family.dead
-        assert len(one.surround.refreshed) == 5
+        assert len(one.surround.refreshed) == rounds
 
 
 async def test_several_sidecars_in_one_vault_are_one_refresh(tmp_path: Path) -> None:
@@ -530,6 +536,42 @@ async def test_the_agents_own_grant_there_is_not(tmp_path: Path) -> None:
 
 
 # taken away
+
+
+async def test_what_was_tampered_with_in_the_file_is_never_handed_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two users' contents are exchanged; and after the keys were rotated a row is put back from an older copy."""
+    file = tmp_path / "vault.db"
+    async with stage(tmp_path, store=SqliteStore(file)) as one:
+        await one.grant(READ, name="one")
+        await one.grant(READ, name="two", who=BOB)
+        with closing(sqlite3.connect(file)) as db:
+            rows = db.execute("SELECT id, owner, version, key, sealed FROM grants").fetchall()
+            for (row_id, *_), (_, _, _, _, sealed) in zip(rows, reversed(rows), strict=True):
+                db.execute("UPDATE grants SET sealed = ? WHERE id = ?", (sealed, row_id))
+            db.commit()
+        for who in (ALICE, BOB):
+            assert one.broker.ready(asking(READ, who=who)) is None
+            with pytest.raises(ConsentRequired):
+                await one.broker.credential(asking(READ, who=who))
+        assert caplog.text.count("is refused, nothing of it is used") == 2
+        for name, who in (("one", ALICE), ("two", BOB)):
+            await one.grant(READ, name=name, who=who)
+        with closing(sqlite3.connect(file)) as db:
+            copies = db.execute("SELECT id, key, sealed FROM grants").fetchall()
+        await rotate(one.vault.rows, time.time, Progress())
+        with closing(sqlite3.connect(file)) as db:
+            db.execute("PRAGMA foreign_keys = OFF")
+            for row_id, key, sealed in copies:
+                db.execute("UPDATE grants SET key = ?, sealed = ? WHERE id = ?", (key, sealed, row_id))
+            db.commit()
+        for who in (ALICE, BOB):
+            with pytest.raises(ConsentRequired):
+                await one.broker.credential(asking(READ, who=who))
+        assert "isn't in the vault" in caplog.text
+        assert one.family.calls == []
+        assert not re.search("alice|bob|a-one|r-two", caplog.text)
 
 
 async def test_what_was_given_back_is_not_used_any_more(tmp_path: Path) -> None:

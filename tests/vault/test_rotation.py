@@ -1,23 +1,31 @@
 import asyncio
+import logging
+import random
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sidecar.secret import Secret
+from sidecar.vault.grant import Grant, Owner
 from sidecar.vault.keys import Wrapper
 from sidecar.vault.rotation import Progress, Rotation, rotate, wrap
 from sidecar.vault.rows import Rows
 from sidecar.vault.sqlite import SqliteStore
 from sidecar.vault.store import Unusable
+from sidecar.vault.stores import store as store_at
 from sidecar.vault.vault import Vault
 from tests.child import ROOT
 from tests.fuzzing import LONG
 from tests.vault.faulty import FaultyStore
 from tests.vault.grants import ALICE, BOB, grant
 from tests.vault.vaults import WRAPPER, derived, opened
+
+log = logging.getLogger(__name__)
 
 
 @pytest.fixture
@@ -68,6 +76,53 @@ async def test_no_read_fails_and_no_write_is_lost_meanwhile(vault: Vault, store:
         for one in (vault, other):
             (bob,) = await one.of(BOB)
             assert bob.refresh_token == grant(BOB, number=turns - 1).refresh_token
+
+
+def each(number: int) -> Grant:
+    return grant(Owner("https://idp.example", "acme", f"user-{number}"))
+
+
+async def filled(vault: Vault, count: int) -> None:
+    """As many users' grants, many at a time: SQLite takes longer to sync each than to write it."""
+    for begin in range(0, count, 500):
+        await asyncio.gather(*[vault.put(each(number)) for number in range(begin, min(begin + 500, count))])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800 if LONG else 60)
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_a_full_vault_is_sealed_anew_and_every_read_finds_what_it_looks_for(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Whether they read in this sidecar, or in another one of the fleet, which learns of the keys as it meets them."""
+    count = 100_000 if LONG else 150
+    url = f"sqlite:{tmp_path / 'vault.db'}" if kind == "sqlite" else request.getfixturevalue("url").reveal()
+    kept = store_at(Secret(url), tmp_path)
+    async with AsyncExitStack() as stack:
+        vault = await stack.enter_async_context(opened(kept, tmp_path))
+        sidecars = [vault]
+        if kind == "postgresql":  # a file has one user
+            theirs = store_at(Secret(url), tmp_path)
+            sidecars.append(await stack.enter_async_context(opened(theirs, tmp_path / "other")))
+        await filled(vault, count)
+        old, reads = (await vault.rows.sealing()).keys.newest, 0
+        progress, begun, slowest = Progress(), time.monotonic(), 0.0
+        rotation = asyncio.ensure_future(rotate(vault.rows, time.time, progress))
+        while not rotation.done():
+            for one in sidecars:
+                number, asked = random.randrange(count), time.monotonic()
+                (found,) = await one.of(each(number).place.owner)
+                assert found.refresh_token == each(number).refresh_token
+                reads, slowest = reads + 1, max(slowest, time.monotonic() - asked)
+        await rotation
+        took = time.monotonic() - begun
+        log.info("%s: %d in %.1f s, %d reads, %.3f s at most", kind, count, took, reads, slowest)
+        assert (progress.total, progress.done, progress.refused, progress.finished) == (count, count, 0, True)
+        assert reads > 10
+        new = (await vault.rows.sealing()).keys.newest
+        assert old != new
+        assert await kept.left(new) == 0
+        assert old not in {key.id for key in await kept.keys()}
 
 
 async def test_one_that_was_interrupted_is_gone_on_with(vault: Vault, store: FaultyStore) -> None:
