@@ -23,16 +23,16 @@ def principal_read(asked: Asked) -> None:
 
 def vended(asked: Asked, scopes: frozenset[str]) -> None:
     """A provider's secret is about to be handed out. Raise ``AuditUnavailable``."""
-    caller, surroundings = asked.caller, asked.surroundings
+    caller, surroundings, decision = asked.caller, asked.surroundings, asked.decision
     invocation = caller if isinstance(caller, Invocation) else None
-    capability = asked.decision.capability or "" if asked.decision is not None else ""
     who = (invocation.principal.id, invocation.principal.kind) if invocation is not None else ("", "")
-    key = (*who, asked.provider.name if asked.provider is not None else "", scopes, capability)
+    why = (decision.capability, decision.nearest, decision.failed) if decision is not None else ()
+    key = (*who, asked.provider.name if asked.provider is not None else "", scopes, *why)
     template = surroundings.templates.get(key)
     if template is None:
         if len(surroundings.templates) >= _MOST:
             surroundings.templates.clear()
-        template = surroundings.templates[key] = _vended(asked, scopes, capability)
+        template = surroundings.templates[key] = _vended(asked, scopes)
     event = template.fill(
         surroundings.clock_ns(),
         asked.trace_id,
@@ -44,12 +44,15 @@ def vended(asked: Asked, scopes: frozenset[str]) -> None:
     surroundings.journal.record(event)
 
 
-def _vended(asked: Asked, scopes: frozenset[str], capability: str) -> Template:
-    attributes = _known(asked)
+def _vended(asked: Asked, scopes: frozenset[str]) -> Template:
+    attributes, decision = _known(asked), asked.decision
     attributes[Attribute.OUTCOME] = "vended"
     attributes[Attribute.SCOPES] = tuple(sorted(scopes))
-    if capability:
-        attributes[Attribute.CAPABILITY] = capability
+    if decision is not None and decision.capability:
+        attributes[Attribute.CAPABILITY] = decision.capability
+    elif decision is not None and decision.shadow:  # nobody has allowed it
+        attributes[Attribute.OUTCOME] = "shadowed"
+        attributes[Attribute.REASON] = decision.why
     return Template(Name.TOKEN_VENDED, attributes)
 
 

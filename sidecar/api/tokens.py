@@ -60,8 +60,7 @@ def permit(asked: Asked, caller: Invocation | Agent, provider: Provider, scopes:
     access = Access(principal, provider=provider.name, scopes=scopes)
     decision = asked.decision = surroundings.policy.decide(access, surroundings.clock())
     if not decision.allowed:
-        why = f"{decision.nearest}: {decision.failed}" if decision.nearest else "no capability allows it"
-        raise NotPermitted(why, mend=f"Not permitted. {why}." if surroundings.explains else None)
+        raise NotPermitted(decision.why, mend=f"Not permitted. {decision.why}." if surroundings.explains else None)
     return decision
 
 

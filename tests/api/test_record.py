@@ -73,6 +73,17 @@ def test_a_denial_says_who_asked_for_what_and_what_came_nearest(around: Around, 
     }
 
 
+def test_what_the_shadow_mode_lets_through_is_no_capabilitys(around: Around) -> None:
+    decided = [Decision("may"), Decision(None, nearest="nearly", failed="scopes", shadow=True)]
+    decided += [Decision(None, shadow=True), Decision("may")]
+    for decision in decided:
+        record.vended(asked(around, caller=AGENT, decision=decision), frozenset())
+    said = [event["attributes"] for event in around.journal.events]
+    assert [each["identity.outcome"] for each in said] == ["vended", "shadowed", "shadowed", "vended"]
+    assert [each.get("identity.capability") for each in said] == ["may", None, None, "may"]
+    assert [each.get("identity.reason") for each in said] == [None, decided[1].why, decided[2].why, None]
+
+
 def test_no_event_holds_what_looks_like_a_handle(around: Around) -> None:
     invocation, _ = around.open()
     strange = asked(around, caller=invocation, method="G\x00T ", path=f"/v1/{HANDLE}/a@b".encode(), query=HANDLE)
