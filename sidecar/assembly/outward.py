@@ -20,7 +20,8 @@ from sidecar.egress import passing
 from sidecar.egress.address import Network, refused
 from sidecar.egress.destination import Destination
 from sidecar.egress.dial import Way
-from sidecar.egress.door import Door, Exit, Manners
+from sidecar.egress.door import Door, Manners
+from sidecar.egress.exit import Exit
 from sidecar.egress.own import Prompt
 from sidecar.egress.record import Record
 from sidecar.egress.routes import Leg, Routes

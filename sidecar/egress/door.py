@@ -15,7 +15,9 @@ from typing import Any
 
 from sidecar.egress import fields
 from sidecar.egress.destination import USUAL, Destination, authority
+from sidecar.egress.exit import Exit
 from sidecar.egress.fields import Plan
+from sidecar.egress.leaving import ask, awaited, context
 from sidecar.egress.own import Own, Prompt, Prompted
 from sidecar.egress.passing import Outward, Signed, attached, outgoing
 from sidecar.egress.record import Call, Record
@@ -40,29 +42,15 @@ from sidecar.errors import (
 from sidecar.invocation.caller import Caller, Callers
 from sidecar.invocation.carrier import Carried, carried, elsewhere
 from sidecar.invocation.invocation import Invocation, Invocations
-from sidecar.oauth.credential import Ask, Credential, Signing, Source
-from sidecar.oauth.provider import Provider
+from sidecar.oauth.credential import Credential, Signing
 from sidecar.policy.decision import Access, Policy
 from sidecar.relay.head import Head, Shapes
-from sidecar.relay.passage import Notice, Opening, Passage, Peer, Times, Way
+from sidecar.relay.passage import Notice, Opening, Passage, Peer, Way
 from sidecar.relay.pool import Pool
 from sidecar.wire.trace import Tracer
 
 _NONE: frozenset[bytes] = frozenset()
 _API = (b"/v1/", b"/identities/")
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """A route with all that is needed to use it."""
-
-    leg: Leg
-    pool: Pool
-    provider: Provider | None = None
-    source: Source | None = None
-    times: Times | None = None
-    clear: bool = False
-    """A credential would go over plain http to another machine, and may not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +208,7 @@ class Door:
         kept = fields.kept(head, found.consumed, ())
         first = b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (head.method, head.target, destination.authority)
         lines = b"".join([line + b"\r\n" for line in kept])
-        return Outward(pool, first + lines + self._context(head, call, found), call, peer, self._invocations, None)
+        return Outward(pool, first + lines + context(head, call, found), call, peer, self._invocations, None)
 
     def _own(self, head: Head[Plan], call: Call) -> Passage:
         prompt = self._prompt
@@ -250,10 +238,10 @@ class Door:
         self._permit(call, leg.route, invocation, head.method, below)
         if source is None:
             return self._go(head, peer, call, out, found, target, None)
-        ask = self._ask(call, out, invocation)
-        credential = source.ready(ask)
+        asked = ask(call, out)
+        credential = source.ready(asked)
         if credential is None:
-            return self._obtain(head, peer, call, out, found, target, source.obtain(ask))
+            return self._obtain(head, peer, call, out, found, target, source.obtain(asked))
         return self._go(head, peer, call, out, found, target, credential)
 
     def _permit(self, call: Call, route: Route, invocation: Invocation | None, method: bytes, below: bytes) -> None:
@@ -261,26 +249,8 @@ class Door:
         principal = invocation.principal if invocation is not None else None
         access = Access(principal, route.name, route.provider, route.scopes, method.decode(), below.decode())
         decision = call.decision = self._policy.decide(access, self._clock())
-        if decision.capability is None:
-            why = f"{decision.nearest}: {decision.failed}" if decision.nearest else "no capability allows it"
-            raise NotPermitted(why, mend=f"Not permitted. {why}." if self._manners.explains else None)
-
-    def _ask(self, call: Call, out: Exit, invocation: Invocation | None) -> Ask:
-        """What the provider is asked. Raise ``DestinationDenied`` or ``NotPermitted`` where it must not be."""
-        if out.clear:
-            raise DestinationDenied(
-                "a credential over plain http to another machine",
-                mend="Use https, or set  insecure: true  on the route.",
-            )
-        scopes = out.leg.route.scopes or (call.decision.scopes if call.decision is not None else frozenset())
-        if invocation is not None:
-            return Ask(invocation.principal, scopes, invocation.id, call.trace_id, call.span_id)
-        if out.provider is not None and out.provider.acts_as == "principal":
-            raise NotPermitted(
-                f"the provider {out.provider.name} acts for principals, and this call is nobody's",
-                mend="Send the handle of the invocation that this call is made for.",
-            )
-        return Ask(None, scopes, trace_id=call.trace_id, span_id=call.span_id)
+        if not decision.allowed:
+            raise NotPermitted(decision.why, mend=f"Not permitted. {decision.why}." if self._manners.explains else None)
 
     async def _obtain(
         self,
@@ -292,17 +262,7 @@ class Door:
         target: bytes,
         coming: Awaitable[Credential | Signing],
     ) -> Passage:
-        invocation, connection = call.caller, peer.connection
-        if isinstance(invocation, Invocation) and connection is not None:
-            self._invocations.hold(invocation, connection)  # which doesn't wait beyond its invocation's time
-            try:
-                credential = await coming
-            finally:
-                self._invocations.release(invocation, connection)
-        else:
-            credential = await coming
-        if isinstance(invocation, Invocation) and not self._invocations.living(invocation):
-            raise InvocationInvalid("the invocation ended while its credential was being got")
+        credential = await awaited(coming, call, peer, self._invocations)
         return self._go(head, peer, call, out, found, target, credential)
 
     def _go(
@@ -317,32 +277,20 @@ class Door:
     ) -> Passage:
         leg, source, decision = out.leg, out.source, call.decision
         lines = fields.kept(head, found.consumed, source.fills | fields.CREDENTIAL if source is not None else ())
-        context = self._context(head, call, found)
+        behind = context(head, call, found)
         self._record.attached(call, leg, head, decision.capability or "" if decision is not None else "")
         if not head.shape.kept:
             self.shapes.keep(head)
         if credential is None or isinstance(credential, Credential):
             sent = attached(head, leg, target, lines, credential, source.parameter if source is not None else b"")
-            return Outward(out.pool, sent + context, call, peer, self._invocations, out.times)
+            return Outward(out.pool, sent + behind, call, peer, self._invocations, out.times)
         asked = outgoing(head, leg, target, lines)
-        first = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b" % (head.method, target, leg.destination.authority, context)
+        first = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b" % (head.method, target, leg.destination.authority, behind)
         bodiless = not head.length and not head.chunked
         if bodiless or not credential.needs_body(asked):
             signed = credential.sign(asked, b"" if bodiless else None)
             return Outward(out.pool, first + signed, call, peer, self._invocations, out.times)
         return Signed(out.pool, first, call, peer, self._invocations, out.times, signing=credential, outgoing=asked)
-
-    def _context(self, head: Head[Plan], call: Call, found: Carried) -> bytes:
-        """Trace context and baggage, as they go on: the agent's own span where it belongs to the invocation's trace."""
-        index = head.shape.plan.traceparent
-        said = head.value(index) if index >= 0 else b""
-        if not isinstance(call.caller, Invocation):
-            context = b"traceparent: %b\r\n" % said if said else b""
-        elif said[3:35] == call.trace_id:
-            context = b"traceparent: %b\r\n" % said
-        else:
-            context = b"traceparent: 00-%b-%b-01\r\n" % (call.trace_id, call.span_id)
-        return context + (b"baggage: %b\r\n" % found.baggage if found.baggage else b"")
 
     # whose call it is
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from sidecar.egress import fields
 from sidecar.egress.destination import Destination
-from sidecar.egress.door import Door, Exit, Manners
+from sidecar.egress.door import Door, Manners
+from sidecar.egress.exit import Exit
 from sidecar.egress.own import Prompt
 from sidecar.egress.record import Journal, Record
 from sidecar.egress.route import Route
