@@ -79,12 +79,12 @@ ROUTES = Named(ROUTE_SECTION, "a table of routes", NAME)
 def _tool(text: str, at: At) -> str:
     route, slash, _ = text.partition("/")
     if slash:
-        at.reading.refer(at, "egress.routes", route)
+        at.reading.refer(at, "egress.routes", route, "tools")
     return text
 
 
 TOOL = Text(
-    "a tool: route/tool, or a bare name where there is one MCP route",
+    "a tool: route/tool or set/tool, or a bare name where there is one MCP route",
     "travel/list_events",
     pattern="([A-Za-z0-9][A-Za-z0-9._-]{0,63}/)?[A-Za-z0-9_.*-][A-Za-z0-9_./*-]{0,127}",
     finish=_tool,
@@ -125,5 +125,14 @@ CAPABILITY_SECTION = Section(
         "consent_text": Key(SENTENCES, None, "What users are told when they are asked, in plain words."),
     },
     named=True,
+)
+TOOLS = Named(
+    List(
+        Text("the name of a tool", "book_room", pattern="[A-Za-z0-9_.-][A-Za-z0-9_./-]{0,127}"),
+        "a list of tools' names",
+        least=1,
+    ),
+    "a table of sets of tools",
+    NAME,
 )
 CAPABILITIES = Named(CAPABILITY_SECTION, "a table of capabilities", NAME)

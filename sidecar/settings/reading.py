@@ -7,7 +7,7 @@ from sidecar.settings.place import Entry, Node, Scalar, Table
 from sidecar.settings.problem import Absent, Misfit, Misfits, Problem, nearest, printable, quoted
 from sidecar.settings.source import Source
 
-NOUNS = {"issuers": "an issuer", "providers": "a provider", "egress.routes": "a route"}
+NOUNS = {"issuers": "an issuer", "providers": "a provider", "egress.routes": "a route", "tools": "a set of tools"}
 """What can be referred to by name: the path of the table that holds it, and what one of it is called."""
 SILENT = frozenset({"issuers", "providers"})
 """Below these no value is shown: it may be a secret that slipped into another key's place."""
@@ -31,7 +31,7 @@ class Reading:
         self.lacking: set[str] = set()
         """The paths whose variable or file isn't there."""
         self._doubtful: set[str] = set()
-        self._references: list[tuple[At, str, str]] = []
+        self._references: list[tuple[At, tuple[str, ...], str]] = []
 
     def problem(self, path: str, line: int, what: str, mend: str) -> None:
         self.problems.append(Problem(printable(path), self.source.name, line, printable(what), printable(mend)))
@@ -60,26 +60,27 @@ class Reading:
         if not any(map(self._doubt, (path, *about))):
             self.note(f"line {self._line(path)}: {path} {what}. {mend}")
 
-    def refer(self, at: "At", kind: str, name: str) -> None:
-        """The value at *at* has to be the *name* of one of *kind* (``providers``), which may stand further down."""
-        self._references.append((at, kind, name))
+    def refer(self, at: "At", kind: str, name: str, *others: str) -> None:
+        """The value at *at* has to be the *name* of one of *kind* (``providers``), or of one of the *others*; it may
+        stand further down."""
+        self._references.append((at, (kind, *others), name))
 
     def resolve(self) -> None:
         """Report the names that name nothing, now that the whole file is known."""
-        for at, kind, name in self._references:
-            if f"{kind}.{name}" not in self.given:
-                self._unknown(at, kind, name)
+        for at, kinds, name in self._references:
+            if not any(f"{kind}.{name}" in self.given for kind in kinds):
+                self._unknown(at, kinds, name)
 
-    def _unknown(self, at: "At", kind: str, name: str) -> None:
-        steps = kind.count(".") + 1
+    def _unknown(self, at: "At", kinds: tuple[str, ...], name: str) -> None:
         known = [
             path.removeprefix(f"{kind}.")
+            for kind in kinds
             for path in self.given
-            if path.startswith(f"{kind}.") and path.count(".") == steps
+            if path.startswith(f"{kind}.") and path.count(".") == kind.count(".") + 1
         ]
         close = nearest(name, known) if at.shown else None
-        mend = f"Known: {', '.join(known)}." if known else f"There is none under {kind}: add it there."
-        what = f"is not {NOUNS[kind]}"
+        mend = f"Known: {', '.join(known)}." if known else f"There is none under {' or '.join(kinds)}: add it there."
+        what = f"is not {' or '.join(NOUNS[kind] for kind in kinds)}"
         self.found(
             at.path, f"{quoted(name)} {what}" if at.shown else what, f'Did you mean "{close}"?' if close else mend
         )

@@ -169,6 +169,8 @@ class Settings:
     egress: Egress
     issuers: Mapping[str, Issuer]
     providers: Mapping[str, Provider]
+    tools: Mapping[str, tuple[str, ...]]
+    """Sets of tools that no MCP route serves, by name."""
     capabilities: Mapping[str, Capability]
     jwks: Jwks
     consent: Consent

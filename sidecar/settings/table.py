@@ -7,7 +7,7 @@ from typing import Any
 
 from sidecar.settings.doors import AGENT, EGRESS, INBOUND, INVOCATION
 from sidecar.settings.issuers import ISSUERS
-from sidecar.settings.outward import CAPABILITIES
+from sidecar.settings.outward import CAPABILITIES, TOOLS
 from sidecar.settings.providers import PROVIDERS
 from sidecar.settings.sections import REQUIRED, Key, List, Named, Section, later
 from sidecar.settings.settings import (
@@ -96,6 +96,7 @@ CONFIGURATION = Section(
         ),
         "issuers": Key(ISSUERS, {}, "Whose tokens are accepted, by name."),
         "providers": Key(PROVIDERS, {}, "Where outbound credentials come from, by name."),
+        "tools": Key(TOOLS, {}, "Sets of tools that no MCP route serves, the agent's own functions: `set/tool`."),
         "capabilities": Key(CAPABILITIES, {}, "Who may do what outward, by name."),
         "jwks": Key(
             Section(

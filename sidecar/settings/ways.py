@@ -9,8 +9,10 @@ from sidecar.egress.destination import Destination
 from sidecar.egress.route import Route
 from sidecar.policy.capability import Capability
 from sidecar.policy.decision import Toolbox
+from sidecar.policy.tool import wild
 from sidecar.settings import addresses, sockets
 from sidecar.settings.finding import Finding
+from sidecar.settings.problem import nearest
 from sidecar.settings.settings import Settings
 from sidecar.wire.endpoint import Tcp
 
@@ -83,14 +85,16 @@ def doubles(settings: Settings) -> Iterator[Finding]:
 
 
 def tools(settings: Settings) -> Iterator[Finding]:
-    """A tool belongs to one MCP route."""
+    """A tool belongs to one MCP route, or to a set of tools."""
     routes = settings.egress.routes
     serving = [name for name, route in routes.items() if route.mcp]
     for name, capability in settings.capabilities.items():
         for tool in sorted(capability.tools):
-            route, slash, _ = tool.partition("/")
+            route, slash, member = tool.partition("/")
             path = f"capabilities.{name}.tools"
-            if slash and route in routes and not routes[route].mcp:
+            if route in settings.tools and slash:
+                yield from _of_set(settings, path, route, member)
+            elif slash and route in routes and not routes[route].mcp:
                 mend = f"Set  egress.routes.{route}.mcp: true, or name a route that has tools."
                 yield Finding(path, f"names {tool}, but {route} is no MCP route", mend, (f"egress.routes.{route}",))
             if not slash and len(serving) != 1:
@@ -103,9 +107,28 @@ def tools(settings: Settings) -> Iterator[Finding]:
                 )
 
 
+def _of_set(settings: Settings, path: str, name: str, member: str) -> Iterator[Finding]:
+    members = settings.tools[name]
+    if not wild(member) and member not in members:
+        close = nearest(member, members)
+        mend = f'Did you mean "{close}"?' if close else f"There are {', '.join(members)}: add it to tools.{name}."
+        yield Finding(path, f"names {name}/{member}, and the set {name} has no such tool", mend, (f"tools.{name}",))
+
+
+def sets(settings: Settings) -> Iterator[Finding]:
+    """What stands before a tool's name is one thing."""
+    for name in settings.tools:
+        route = settings.egress.routes.get(name)
+        if route is not None and route.mcp:
+            mend = "Give the set another name: it would be told who may call the route's tools."
+            yield Finding(f"tools.{name}", "is the name of an MCP route, too", mend, (f"egress.routes.{name}",))
+
+
 def toolboxes(settings: Settings) -> Mapping[str, Toolbox]:
     """What tools are of, by name."""
-    return {name: Toolbox(route.provider, route.scopes) for name, route in settings.egress.routes.items() if route.mcp}
+    routes = settings.egress.routes.items()
+    served = {name: Toolbox(route.provider, route.scopes) for name, route in routes if route.mcp}
+    return {name: Toolbox(tools=frozenset(tools)) for name, tools in settings.tools.items()} | served
 
 
 def routed(capability: Capability, routes: Mapping[str, Route]) -> Capability:
@@ -116,4 +139,4 @@ def routed(capability: Capability, routes: Mapping[str, Route]) -> Capability:
     )
 
 
-CHECKS = (credentials, destinations, segments, doubles, tools)
+CHECKS = (credentials, destinations, segments, doubles, tools, sets)

@@ -34,6 +34,8 @@ def test_tools_are_declared_by_whole_names_and_never_by_patterns(tmp_path: Path)
         },
     )
     assert declared_tools(given) == ("travel/book", "travel/list_events")
+    with_set = settings(tmp_path, tools={"desk": ["open", "book"]})
+    assert declared_tools(with_set) == ("desk/book", "desk/open")
     decides = policy(given)
     assert decides.declared(ALICE, 0.0) == ("travel/list_events",)
     assert decides.decide(Access(ALICE, act=Act.TOOL, tool="travel/read_mail"), 0.0).allowed

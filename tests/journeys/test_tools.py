@@ -31,7 +31,9 @@ def running(issuer: Issuer, fastapi: str, tmp_path_factory: pytest.TempPathFacto
             "calendar": {"type": "google", **people},
         },
         egress={"routes": {"travel": TRAVEL}},
+        tools={"desk": ["open_door", "close_door"]},
         capabilities={
+            "door": {"who": "any", "tools": ["desk/open_door"]},
             "look": {"who": SALES, "tools": ["list_events", "read_*"]},
             "book": {"who": SALES, "tools": ["travel/book"], "arguments": {"room": ["red", "blue"]}},
             "static": {"who": SALES, "provider": "static"},
@@ -76,9 +78,10 @@ def tool_events(running: Running, trace: str) -> list[Event]:
 async def test_the_agent_reads_which_declared_tools_its_caller_may_see(
     said: Mapping[str, Mapping[str, str]], api: aiohttp.ClientSession
 ) -> None:
-    assert said["alice"]["x-identity-tools"] == "travel/book,travel/list_events"
-    assert said["bob"]["x-identity-tools"] == ""
-    for user, tools in (("alice", ["travel/book", "travel/list_events"]), ("bob", [])):
+    assert said["alice"]["x-identity-tools"] == "desk/open_door,travel/book,travel/list_events"
+    assert said["bob"]["x-identity-tools"] == "desk/open_door"
+    for user in ("alice", "bob"):
+        tools = said[user]["x-identity-tools"].split(",")
         async with api.get("/v1/tools", headers=bearer(said[user]["x-identity-invocation"])) as answer:
             assert await answer.json() == {"tools": tools}
 

@@ -132,7 +132,12 @@ def test_a_capability_is_read(read: Read) -> None:
         ("{who: any, routes: [api], scopes: [a]}", ".scopes", "belong to no provider", "Set  provider: NAME"),
         ("{who: any, routes: [apy]}", ".routes[0]", '"apy" is not a route', 'Did you mean "api"?'),
         ("{who: any, provider: kee}", ".provider", '"kee" is not a provider', 'Did you mean "key"?'),
-        ("{who: any, tools: [tool/find]}", ".tools[0]", '"tool" is not a route', 'Did you mean "tools"?'),
+        (
+            "{who: any, tools: [tool/find]}",
+            ".tools[0]",
+            '"tool" is not a route or a set of tools',
+            'Did you mean "tools"?',
+        ),
         ("{who: any, tools: ['a b']}", ".tools[0]", None, "Write it like  travel/list_events"),
         (
             "{who: any, routes: [api], hours: '8-18'}",

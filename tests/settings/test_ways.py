@@ -2,6 +2,8 @@
 
 import pytest
 
+from sidecar.policy.decision import Toolbox
+from sidecar.settings.ways import toolboxes
 from tests.settings.conftest import Read, Wrong
 
 SECRETS = {"S": "hunter2"}
@@ -116,6 +118,44 @@ NONE = "egress: {routes: {api: {url: 'https://a.example'}}}\n"
 def test_a_tool_that_belongs_to_no_route_is_reported(wrong: Wrong, text: str, tool: str, what: str, mend: str) -> None:
     (problem,) = wrong(f"{text}capabilities: {{c: {{who: any, tools: ['{tool}']}}}}")
     assert (problem.path, problem.line, problem.what, problem.mend) == ("capabilities.c.tools", 3, what, mend)
+
+
+SETS = "tools: {desk: [book_room, open_door, a/b]}\n"
+
+
+@pytest.mark.parametrize(
+    ("tool", "what", "mend"),
+    [
+        ("desk/book_rom", "names desk/book_rom, and the set desk has no such tool", 'Did you mean "book_room"?'),
+        (
+            "desk/fly",
+            "names desk/fly, and the set desk has no such tool",
+            "There are book_room, open_door, a/b: add it to tools.desk.",
+        ),
+    ],
+)
+def test_a_tool_that_its_set_does_not_have_is_reported(wrong: Wrong, tool: str, what: str, mend: str) -> None:
+    (problem,) = wrong(f"{SETS}{ONE}capabilities: {{c: {{who: any, tools: ['{tool}']}}}}")
+    assert (problem.path, problem.line, problem.what, problem.mend) == ("capabilities.c.tools", 4, what, mend)
+
+
+def test_a_set_with_the_name_of_an_mcp_route_is_reported(wrong: Wrong) -> None:
+    (problem,) = wrong(f"tools: {{mcp: [find], api: [find]}}\n{ONE}")
+    assert (problem.path, problem.line, problem.what) == ("tools.mcp", 2, "is the name of an MCP route, too")
+
+
+@pytest.mark.parametrize("text", ["tools: {desk: []}", "tools: {desk: ['book*']}", "tools: {'a b': [c]}", "tools: [a]"])
+def test_a_set_holds_tools_by_their_names(wrong: Wrong, text: str) -> None:
+    assert len(wrong(text)) == 1
+
+
+def test_tools_are_of_routes_and_of_sets(read: Read) -> None:
+    settings = read(f"{SETS}{ONE}capabilities: {{c: {{who: any, tools: [desk/book_room, 'desk/*', find, desk/a/b]}}}}")
+    assert settings.capabilities["c"].tools == {"desk/book_room", "desk/*", "mcp/find", "desk/a/b"}
+    assert toolboxes(settings) == {
+        "desk": Toolbox(tools=frozenset({"book_room", "open_door", "a/b"})),
+        "mcp": Toolbox(),
+    }
 
 
 @pytest.mark.parametrize(
