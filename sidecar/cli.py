@@ -5,6 +5,7 @@ Exit codes: 0 well, 1 failed, 2 wrong usage or a configuration with problems, 13
 """
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -28,6 +29,7 @@ Command = Callable[[argparse.Namespace], int]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     chosen = parser().parse_args(arguments)
+    gc.disable()  # nothing that is imported goes again; who stays turns it on once that is done
     from sidecar.settings import Problems  # not before --version and --help have been answered
 
     command: Command = chosen.command
@@ -43,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return PROBLEMS
     except KeyboardInterrupt:
         return INTERRUPTED
+    finally:
+        gc.enable()
     return code
 
 
@@ -111,9 +115,9 @@ def _serve(chosen: argparse.Namespace) -> int:
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    from sidecar import assembly
+    from sidecar.assembly.run import run
 
-    return assembly.run(chosen.config, os.environ, chosen.agent, chosen.user)
+    return run(chosen.config, os.environ, chosen.agent, chosen.user)
 
 
 def _check(chosen: argparse.Namespace) -> int:
@@ -193,6 +197,7 @@ def _schema(_chosen: argparse.Namespace) -> int:
 def _demo(chosen: argparse.Namespace) -> int:
     from sidecar import demo
 
+    gc.enable()
     return demo.run(once=chosen.once)
 
 

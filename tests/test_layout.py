@@ -21,7 +21,6 @@ TESTED_THROUGH: Mapping[str, str] = {
     "assembly/report.py": "journeys/test_reload.py",
     "assembly/revoking.py": "journeys/test_revoking.py",
     "assembly/state_key.py": "journeys/test_state_key.py",
-    "assembly/sidecar.py": "journeys/test_stopping.py",
     "consent/ending.py": "consent/test_callback.py",
     "consent/question.py": "consent/test_connect.py",
     "consent/record.py": "consent/test_callback.py",

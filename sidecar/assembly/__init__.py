@@ -2,8 +2,7 @@
 alone.
 """
 
-from sidecar.assembly.run import run
 from sidecar.assembly.serve import serve
 from sidecar.assembly.sidecar import Listener, Sidecar, Unstartable, running
 
-__all__ = ["Listener", "Sidecar", "Unstartable", "run", "running", "serve"]
+__all__ = ["Listener", "Sidecar", "Unstartable", "running", "serve"]

@@ -12,18 +12,18 @@ from sidecar.assembly.ground import Ground
 from sidecar.assembly.house import House, changed_issuers
 from sidecar.assembly.keeping import needed
 from sidecar.identity.principal import Principal
-from sidecar.oauth.credential import Source
 from sidecar.oauth.provider import Provider, by_users
-from sidecar.oauth.surroundings import Surroundings as World
 from sidecar.relay.fetch import fetcher, trust
 from sidecar.settings import Settings
-from sidecar.vault.grant import Owner
 from sidecar.wire.trace import Tracer
 
 if TYPE_CHECKING:
     from sidecar.consent.attempts import Attempt
     from sidecar.consent.sessions import Session
     from sidecar.consent.surroundings import Surroundings
+    from sidecar.oauth.credential import Source
+    from sidecar.oauth.surroundings import Surroundings as World
+    from sidecar.vault.grant import Owner
 
 _LAST_SECONDS = 2.0
 
@@ -31,7 +31,9 @@ _LAST_SECONDS = 2.0
 class Consenting:
     """``oauth.broker.Consents``, and the application of the listener."""
 
-    def __init__(self, ground: Ground, house: Callable[[], House], sources: Callable[[], Mapping[str, Source]]) -> None:
+    def __init__(
+        self, ground: Ground, house: Callable[[], House], sources: "Callable[[], Mapping[str, Source]]"
+    ) -> None:
         """*house* and *sources* are those of the configuration that is in force."""
         self._ground, self._house, self._sources = ground, house, sources
         self._made: tuple[House, Surroundings] | None = None
@@ -108,7 +110,7 @@ class Consenting:
         self._giving_back.add(task)
         task.add_done_callback(self._giving_back.discard)
 
-    def changed(self, owner: Owner, provider: Provider) -> None:
+    def changed(self, owner: "Owner", provider: Provider) -> None:
         """What is held of *owner* isn't any more what they granted."""
         from sidecar.oauth.granted import Granted
 
@@ -154,7 +156,9 @@ class Consenting:
         )
 
 
-def _world(settings: Settings, ground: Ground) -> World:
+def _world(settings: Settings, ground: Ground) -> "World":
+    from sidecar.oauth.surroundings import Surroundings as World
+
     ca_file = settings.tls.ca_file
     tls = cache(lambda: trust(str(ca_file) if ca_file else None))
     return World(

@@ -12,7 +12,6 @@ from sidecar.agent.files import in_the_way
 from sidecar.assembly.keeping import Keeping
 from sidecar.assembly.state_key import state_key
 from sidecar.egress.address import Own
-from sidecar.egress.ca import Authority
 from sidecar.egress.dial import here
 from sidecar.errors import DestinationDenied
 from sidecar.inbound import blocked
@@ -35,6 +34,7 @@ from sidecar.wire.trace import Ids
 
 if TYPE_CHECKING:
     from sidecar.assembly.consenting import Consenting
+    from sidecar.egress.ca import Authority
 
 
 class Unstartable(Exception):
@@ -79,7 +79,7 @@ class Ground:
     """By which values of ``Host`` the way out may be called; ``None``: by any."""
     listener: str = ""
     """Where the way out is, as a proxy's URL has it: ``host:port``; empty on a unix socket."""
-    authority: Authority | None = None
+    authority: "Authority | None" = None
     """Our own CA, once there is one."""
     _signing: SigningKey | None = None
 

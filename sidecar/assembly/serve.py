@@ -34,7 +34,6 @@ def held(config: Path, environ: Mapping[str, str], work: Callable[[Settings], Co
     """The exit code of *work* with the settings in *config*, or that of a sidecar that couldn't start. Raise
     ``settings.Problems``."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload: by itself it ends a process
-    gc.disable()  # until the start is done: all that it makes stays
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = load(config, environ)
     try:

@@ -9,30 +9,28 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sidecar import __version__
 from sidecar.agent import files
-from sidecar.api.prompt import Prompt
 from sidecar.assembly.consenting import Consenting
-from sidecar.assembly.granting import keep_alive
 from sidecar.assembly.ground import Ground, Unstartable, lifetimes, opened, rooted
 from sidecar.assembly.house import House, build, changed_issuers
 from sidecar.assembly.keeping import needed
-from sidecar.assembly.outward import Outward, doomed, outward
-from sidecar.assembly.revoking import Revoking
-from sidecar.egress.ca import Authority, CaUnusable
 from sidecar.events import Attribute, Event, Name
 from sidecar.inbound import headers
 from sidecar.keyring.root import KeyUnusable, Root
 from sidecar.ops.through import Through
-from sidecar.relay import proxied
 from sidecar.relay.head import Head, parse
 from sidecar.relay.own import Own
 from sidecar.relay.pool import Pool
 from sidecar.relay.relay import Limits, Relay, Timeouts
 from sidecar.settings import Problems, Settings, load
 from sidecar.wire.endpoint import Endpoint, Unix
+
+if TYPE_CHECKING:
+    from sidecar.assembly.outward import Outward
+    from sidecar.egress.ca import Authority
 
 log = logging.getLogger("sidecar")
 
@@ -41,6 +39,8 @@ _OTLP_SECONDS = 5.0
 _SWEEP_SECONDS = 1.0
 _INVOCATIONS_SECONDS = 0.25
 """How late the streams of an invocation that has died may end."""
+_FIRST_CALLERS_SECONDS = 0.1
+_GLANCE_SECONDS = 0.002
 
 
 @dataclass(slots=True)
@@ -81,20 +81,13 @@ class Sidecar:
         self._journal = self._ground.journal
         self._house = build(settings, self._ground)
         self._api = Own(self._identity_api, self._loop)
-        self._prompt = Prompt(lambda: self._out.surroundings)
-        self._out = self._outward(settings)
-        self._ground.consenting = Consenting(self._ground, lambda: self._house, lambda: self._out.sources)
-        self._revoking = Revoking(
-            self._ground,
-            house=lambda: self._house,
-            sources=lambda: self._out.sources,
-            inbound=lambda: self.listeners["inbound"].relay,
-        )
+        self._out: Outward | None = None
+        self._ground.consenting = Consenting(self._ground, lambda: self._house, lambda: self.outward.sources)
 
     # start and end
 
     async def start(self) -> None:
-        """Open every listener. Raise ``Unstartable``."""
+        """Open every listener, those for callers first. Raise ``Unstartable``."""
         settings = self.settings
         inbound = settings.inbound
         _raise_descriptor_limit(inbound.limits.connections)
@@ -102,17 +95,17 @@ class Sidecar:
         self._keep_keys()
         if needed(settings):
             await self._open_vault()
-            self._run(keep_alive(self._ground, lambda: self._out.sources))
         if inbound.tls is not None:
             self._tls = _certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), settings)
         limits = _limits(inbound.limits, "inbound.limits")
         relay = self._relay(self._house.door, limits, _timeouts(inbound.timeouts), headers.ours)
         await self._listen("inbound", inbound.listen, relay, tls=self._tls)
         await self._listen("health", settings.health.listen, self._own_relay(self._health))
+        await self._first_callers()
+        await self._open_way_out()
         await self._listen(
             "control", Unix(settings.state.dir / "control.sock"), self._own_relay(self._control), mode=0o600
         )
-        await self._open_way_out()
         consenting = self._ground.consenting
         if consenting is not None and settings.consent.public_url is not None:
             await self._listen("consent", settings.consent.listen, self._own_relay(consenting.application))
@@ -142,10 +135,7 @@ class Sidecar:
                 listener.endpoint.path.unlink(missing_ok=True)
         if self._ground.authority is not None and self.settings.agent.token is None:
             files.remove_token(self._run_dir)  # which is good for nothing any more
-        self._house.agent.close()
-        if self._house.directory is not None:
-            self._house.directory.close()
-        self._out.close()
+        self._hang_up()
         for own in [self._api, *self._owns, *([self._house.own] if self._house.own else [])]:
             await own.close()
         for task in [*self._background, *([self._keeping] if self._keeping else [])]:
@@ -155,6 +145,14 @@ class Sidecar:
             await self._ground.consenting.close()
         await self._ground.keeping.close()
         await asyncio.to_thread(self._journal.close, _OTLP_SECONDS)
+
+    def _hang_up(self) -> None:
+        """End what is kept open for calls to come."""
+        self._house.agent.close()
+        if self._house.directory is not None:
+            self._house.directory.close()
+        if self._out is not None:
+            self._out.close()
 
     def _run(self, work: Any) -> None:
         self._background.append(self._tasks.create_task(work))
@@ -175,18 +173,32 @@ class Sidecar:
 
     # listeners
 
+    async def _first_callers(self) -> None:
+        """Let those who call at once have their answer first: what the way out imports holds up everything."""
+        relay, until = self.listeners["inbound"].relay, self._loop.time() + _FIRST_CALLERS_SECONDS
+        while (relay.requests or not self._house.keyring.tried) and self._loop.time() < until:  # noqa: ASYNC110 - as drain
+            await asyncio.sleep(_GLANCE_SECONDS)
+
     async def _open_way_out(self) -> None:
         """Our CA, the agent's files, and then the listener that they are for. Raise ``Unstartable``."""
+        from sidecar.assembly.granting import keep_alive
+        from sidecar.relay import proxied
+
         settings, ground = self.settings, self._ground
-        ground.authority = await self._certified(settings, self._out.routes.intercepted)
+        self._out = out = self._outward(settings)
+        if needed(settings):
+            self._run(keep_alive(ground, lambda: self.outward.sources))
+        ground.authority = await self._certified(settings, out.routes.intercepted)
         egress = settings.egress
         limits = _limits(egress.limits, "egress.limits")
-        relay = self._relay(self._out.door, limits, _timeouts(egress.timeouts), headers.ours, proxied.read)
+        relay = self._relay(out.door, limits, _timeouts(egress.timeouts), headers.ours, proxied.read)
         await self._listen("egress", egress.listen, relay)
         ground.takes_calls_at(self.listeners["egress"].endpoint)
 
-    async def _certified(self, settings: Settings, hosts: frozenset[str]) -> Authority:
+    async def _certified(self, settings: Settings, hosts: frozenset[str]) -> "Authority":
         """A CA that is good for *hosts*, of which the agent's files say so. Raise ``Unstartable``."""
+        from sidecar.egress.ca import Authority, CaUnusable
+
         ground, run, state = self._ground, self._run_dir, self._state_dir
 
         def certify() -> Authority:
@@ -206,9 +218,12 @@ class Sidecar:
         self._run(asyncio.to_thread(authority.warm))
         return authority
 
-    def _outward(self, settings: Settings, before: Outward | None = None) -> Outward:
+    def _outward(self, settings: Settings, before: "Outward | None" = None) -> "Outward":
+        from sidecar.api.prompt import Prompt
+        from sidecar.assembly.outward import outward
+
         api = Pool("the identity API", self._api.dial, connect_seconds=5.0, clock=self._loop.time)
-        return outward(settings, self._ground, api, self._prompt, before)
+        return outward(settings, self._ground, api, Prompt(lambda: self.outward.surroundings), before)
 
     def _relay(
         self,
@@ -254,14 +269,20 @@ class Sidecar:
     def _identity_api(self) -> Any:
         from sidecar import api
 
-        return api.application(lambda: self._out.surroundings)
+        return api.application(lambda: self.outward.surroundings)
 
     def _control(self) -> Any:
         from sidecar.assembly import report
+        from sidecar.assembly.revoking import Revoking
         from sidecar.ops import control
 
-        vault = self._ground.keeping.commands(self._revoking.disconnect)
-        more = [*vault, *self._revoking.commands()]
+        revoking = Revoking(
+            self._ground,
+            house=lambda: self._house,
+            sources=lambda: self.outward.sources,
+            inbound=lambda: self.listeners["inbound"].relay,
+        )
+        more = [*self._ground.keeping.commands(revoking.disconnect), *revoking.commands()]
         return control.application(status=lambda: report.status(self), reload=self.reload, more=more)
 
     # what is said of it
@@ -271,7 +292,14 @@ class Sidecar:
         return self._house
 
     @property
-    def outward(self) -> Outward:
+    def open(self) -> bool:
+        """Whether the way out is open, which it is last."""
+        return "egress" in self.listeners
+
+    @property
+    def outward(self) -> "Outward":
+        if self._out is None:
+            raise RuntimeError("the way out is not made yet")
         return self._out
 
     @property
@@ -297,6 +325,7 @@ class Sidecar:
         level = self._journal.level()
         full = level.failure is not None and level.unread * 2 > level.capacity
         return unready(
+            opening=not self.open,
             draining=self._draining,
             issuers=self._house.keyring.states(),
             journal=level.failure if full and self.settings.audit.required else None,
@@ -356,9 +385,11 @@ class Sidecar:
         if after.digest != before.settings.digest:
             self._record_config("reloaded")
 
-    def _take_way_out(self, out: Outward, authority: Authority) -> None:
+    def _take_way_out(self, out: "Outward", authority: "Authority") -> None:
         """Exchange the way out; what went by a route, provider or capability that is gone or changed ends."""
-        before, relay = self._out, self.listeners["egress"].relay
+        from sidecar.assembly.outward import doomed
+
+        before, relay = self.outward, self.listeners["egress"].relay
         self._out, self._ground.authority = out, authority
         egress = out.settings.egress
         relay.door, relay.timeouts = out.door, _timeouts(egress.timeouts)
@@ -398,7 +429,7 @@ class Sidecar:
             if now >= later:
                 later = now + _SWEEP_SECONDS
                 self._house.agent.sweep(now)
-                self._out.sweep(now)
+                self.outward.sweep(now)
                 self._house.verifier.sweep(time.time())
                 self._ground.once.sweep()
                 if self._ground.consenting is not None:

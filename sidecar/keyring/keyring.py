@@ -54,5 +54,10 @@ class Keyring:
             for source in self._sources.values():
                 group.create_task(source.keep())
 
+    @property
+    def tried(self) -> bool:
+        """Whether keys of every issuer were fetched, or couldn't be."""
+        return all(state.keys or state.failure for state in self.states().values())
+
     def states(self) -> Mapping[str, State]:
         return {name: source.state() for name, source in self._sources.items()}

@@ -82,6 +82,20 @@ async def test_an_issuer_that_is_away_is_nobody_elses_trouble(clock: Clock) -> N
             assert states["one"].failure
 
 
+async def test_an_issuer_counts_as_tried_with_its_keys_or_with_the_word_that_there_are_none(clock: Clock) -> None:
+    async with Idp.start("ES256") as one, Idp.start("ES256") as other:
+        issuers = [one.issuer("one"), other.issuer("other")]
+        await one.down()
+        keyring = made(issuers, clock)
+        seen = [keyring.tried]
+        async with run(keyring), asyncio.timeout(5):
+            while not seen[-1]:
+                await asyncio.sleep(0.01)
+                seen.append(keyring.tried)
+            assert len(seen) > 1
+            assert [state.keys for state in keyring.states().values()] == [0, 1]
+
+
 async def test_the_fetchers_end_with_run(idp: Idp, clock: Clock) -> None:
     async with running([idp.issuer()], clock) as keyring:
         await keyring.find(idp.issuer(), header(idp))
