@@ -6,7 +6,9 @@ from sidecar.egress.address import opens
 from sidecar.identity.issuer import SIDECAR
 from sidecar.identity.principal import Kind
 from sidecar.oauth.provider import by_users
-from sidecar.settings import addresses, known, sockets
+from sidecar.policy import tool
+from sidecar.policy.capability import Capability
+from sidecar.settings import addresses, known, sockets, ways
 from sidecar.settings.settings import Settings
 
 _SCOPELESS = ("api_key", "bearer", "aws", "agent")
@@ -38,7 +40,7 @@ def _undeclared(settings: Settings) -> Iterator[str]:
     """What the agent can't do where nothing is declared."""
     routes = settings.egress.routes
     barred = [f"call {', '.join(sorted(routes))}"] if routes else []
-    if serving := sorted(name for name, route in routes.items() if route.mcp):
+    if serving := sorted(ways.toolboxes(settings)):
         barred.append(f"see a tool of {', '.join(serving)}")
     if settings.providers:
         barred.append(f"have a credential of {', '.join(sorted(settings.providers))}")
@@ -61,11 +63,13 @@ def _unasked(settings: Settings) -> Iterator[str]:
 
 
 def _unopened(settings: Settings) -> Iterator[str]:
-    """Routes that a capability lists and doesn't open."""
+    """Routes that a capability lists and doesn't open, or whose tools it names."""
     for name, capability in settings.capabilities.items():
+        if not capability.routes and (capability.methods is not None or capability.paths is not None):
+            yield f"capabilities.{name} has methods or paths, and no routes to which they would belong"
         if capability.provider is None:
             continue
-        for route in sorted(capability.routes):
+        for route in sorted(_places(capability, settings) & settings.egress.routes.keys()):
             provider, scopes = settings.egress.routes[route].provider, settings.egress.routes[route].scopes
             about = f"capabilities.{name} doesn't open the route {route} that it lists: the route"
             if provider not in (None, capability.provider):
@@ -74,14 +78,19 @@ def _unopened(settings: Settings) -> Iterator[str]:
                 yield f"{about} needs the scope {min(scopes - capability.scopes)} as well"
 
 
+def _places(capability: Capability, settings: Settings) -> frozenset[str]:
+    """The routes and the sets of tools that it is about."""
+    tools = ways.routed(capability, settings.egress.routes).tools
+    return capability.routes.union(tool.place(each) for each in tools)
+
+
 def _idle(settings: Settings) -> Iterator[str]:
     """Routes of which something, or everything, is in no use."""
     capabilities = settings.capabilities.values()
-    named = frozenset().union(*(capability.routes for capability in capabilities))
-    with_tools = any(capability.tools for capability in capabilities)
+    named = frozenset().union(*(_places(capability, settings) for capability in capabilities))
     for name, route in settings.egress.routes.items():
         path = f"egress.routes.{name}"
-        if capabilities and name not in named and not (route.mcp and with_tools):
+        if capabilities and name not in named:
             yield f"{path}: no capability names it, so that every call on it is refused"
         provider = settings.providers.get(route.provider or "")
         if route.scopes and provider is None:

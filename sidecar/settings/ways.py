@@ -9,7 +9,7 @@ from sidecar.egress.destination import Destination
 from sidecar.egress.route import Route
 from sidecar.policy.capability import Capability
 from sidecar.policy.decision import Toolbox
-from sidecar.policy.tool import wild
+from sidecar.policy.tool import names
 from sidecar.settings import addresses, sockets
 from sidecar.settings.finding import Finding
 from sidecar.settings.problem import nearest
@@ -109,10 +109,21 @@ def tools(settings: Settings) -> Iterator[Finding]:
 
 def _of_set(settings: Settings, path: str, name: str, member: str) -> Iterator[Finding]:
     members = settings.tools[name]
-    if not wild(member) and member not in members:
+    if not any(map(names({member}).__contains__, members)):
         close = nearest(member, members)
         mend = f'Did you mean "{close}"?' if close else f"There are {', '.join(members)}: add it to tools.{name}."
         yield Finding(path, f"names {name}/{member}, and the set {name} has no such tool", mend, (f"tools.{name}",))
+
+
+def arguments(settings: Settings) -> Iterator[Finding]:
+    """Arguments are tools'."""
+    routes = settings.egress.routes
+    for name, capability in settings.capabilities.items():
+        whole = any(routes[route].mcp for route in capability.routes if route in routes)
+        if capability.arguments and not capability.tools and not whole:
+            mend = "Name the tools that it opens, or an MCP route, or remove the arguments."
+            path = f"capabilities.{name}"
+            yield Finding(f"{path}.arguments", "are those of tools, and it opens none", mend, (f"{path}.tools",))
 
 
 def sets(settings: Settings) -> Iterator[Finding]:
@@ -139,4 +150,4 @@ def routed(capability: Capability, routes: Mapping[str, Route]) -> Capability:
     )
 
 
-CHECKS = (credentials, destinations, segments, doubles, tools, sets)
+CHECKS = (credentials, destinations, segments, doubles, tools, arguments, sets)

@@ -137,6 +137,36 @@ def test_what_of_a_route_means_nothing_is_remarked_upon(read: Read, routes: str,
     assert read(routed(routes), {"SECRET": "hunter2"}).notes == ((note,) if note else ())
 
 
+@pytest.mark.parametrize(
+    ("capability", "notes"),
+    [
+        ("{who: any, tools: [desk/list]}", []),
+        ("{who: any, tools: [list]}", []),
+        (
+            "{who: any, tools: [set/list]}",
+            ["egress.routes.desk: no capability names it, so that every call on it is refused"],
+        ),
+        ("{who: any, provider: one, scopes: [read], tools: [desk/list]}", []),
+        (
+            "{who: any, provider: one, tools: [list]}",
+            ["capabilities.c doesn't open the route desk that it lists: the route needs the scope read as well"],
+        ),
+        (
+            "{who: any, tools: [desk/list], methods: GET}",
+            ["capabilities.c has methods or paths, and no routes to which they would belong"],
+        ),
+    ],
+)
+def test_tools_that_a_capability_names_in_vain_are_remarked_upon(read: Read, capability: str, notes: list[str]) -> None:
+    text = """tools: {set: [list]}
+providers:
+  one: {type: oauth2, client_id: a, client_secret: {env: S}, grant: client_credentials, token_url: 'https://one.example'}
+egress: {routes: {desk: {url: 'https://desk.example', mcp: true, provider: one, scopes: [read]}}}
+"""
+    found = read(f"{ISSUERS}{text}capabilities: {{c: {capability}}}", {"S": "s"}).notes
+    assert [note for note in found if "effect yet" not in note] == notes
+
+
 GRANTED = "providers: {google: {type: google, client_id: c, client_secret: s}}\n"
 PAGES = "consent: {public_url: 'https://accounts.example.com'"
 UNASKED = "providers.google: users can't be asked for what it takes: consent.public_url is not set"

@@ -132,6 +132,11 @@ SETS = "tools: {desk: [book_room, open_door, a/b]}\n"
             "names desk/fly, and the set desk has no such tool",
             "There are book_room, open_door, a/b: add it to tools.desk.",
         ),
+        (
+            "desk/fly_*",
+            "names desk/fly_*, and the set desk has no such tool",
+            "There are book_room, open_door, a/b: add it to tools.desk.",
+        ),
     ],
 )
 def test_a_tool_that_its_set_does_not_have_is_reported(wrong: Wrong, tool: str, what: str, mend: str) -> None:
@@ -177,3 +182,14 @@ def test_a_route_is_looked_at_where_its_host_is_pinned(wrong: Wrong, pinned: str
     text = f"resolve: {{a.example: {pinned}}}\negress: {{routes: {{r: {{url: 'https://a.example'}}}}}}\n"
     assert [problem.what for problem in wrong(text)] == [what]
     assert wrong(text.replace(pinned, "93.184.216.34")) == []
+
+
+@pytest.mark.parametrize("what", ["tools: [desk/book_*]", "tools: [mcp/find]", "routes: [mcp]", "tools: ['desk/*']"])
+def test_arguments_are_those_of_tools(wrong: Wrong, what: str) -> None:
+    assert not wrong(f"{SETS}{ONE}capabilities: {{c: {{who: any, {what}, arguments: {{to: [a]}}}}}}")
+
+
+def test_arguments_of_no_tool_are_reported(wrong: Wrong) -> None:
+    (problem,) = wrong(f"{ONE}capabilities: {{c: {{who: any, routes: [api], arguments: {{to: [a]}}}}}}")
+    assert (problem.path, problem.line) == ("capabilities.c.arguments", 3)
+    assert problem.what == "are those of tools, and it opens none"
