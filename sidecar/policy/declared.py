@@ -35,20 +35,21 @@ class Declared:
         toolboxes: Mapping[str, Toolbox] | None = None,
     ) -> None:
         """*enter*: who may call the agent at all (``inbound.who``); ``None``: every principal. *toolboxes*: MCP routes
-        and sets of tools, by name."""
+        and sets of tools, by name; ``None``: whatever capabilities name is one."""
         self._enter = enter if enter is not None else Who()
-        self._toolboxes = toolboxes or {}
+        self._toolboxes = toolboxes
         self._rules = tuple(Rule(capability) for capability in capabilities)
         self._by_place = _index((name, rule) for rule in self._rules for name in rule.places)
         self._by_provider = _index((rule.capability.provider, rule) for rule in self._rules)
-        self._full = _full(self._rules, self._toolboxes)
+        self.full = _full(self._rules, toolboxes or {})
+        """Every tool that is declared by its whole name, sorted."""
         self._remembered: dict[_Question, tuple[Principal | None, tuple[Rule, ...], frozenset[str]]] = {}
         """Whom the rules are for doesn't change: what depends on no more than that is worked out once. The principal is
         kept with its answer, so that no other object can have its ``id``."""
 
     def decide(self, access: Access, now: float) -> Decision:
-        if access.act is Act.ENTER:
-            return self._entered(access)
+        if access.act is not None and (access.act is Act.ENTER or self._nowhere(access)):
+            return self.denied(access, now)
         rules, most = self._open_to(access)
         holding = (rule for rule in rules if next(rule.lacks_now(access, now), None) is None)
         first = next(holding, None)
@@ -63,20 +64,20 @@ class Declared:
         seen: dict[str, tool.Names] = {}
         found = []
         for each in names:
-            of, slash, name = each.partition("/")
+            of, _, name = each.partition("/")
             if of not in seen:
                 seen[of] = self._seen(principal, of, now)
-            found.append(slash == "/" and name in seen[of])
+            found.append(bool(name) and name in seen[of])
         return found
 
     def declared(self, principal: Principal | None, now: float) -> tuple[str, ...]:
-        shown = self.tools(principal, self._full, now)
-        return tuple(name for name, seen in zip(self._full, shown, strict=True) if seen)
+        shown = self.tools(principal, self.full, now)
+        return tuple(name for name, seen in zip(self.full, shown, strict=True) if seen)
 
     def denied(self, access: Access, now: float) -> Decision:
         """Of the rules that speak of the route, the tool or the provider, or else of all, the one that fails least."""
         if access.act is Act.ENTER:
-            return self._entered(access)
+            return entered(self._enter, access.principal)
         rule, failed = self.nearest(access, now)
         return Decision(None) if rule is None else Decision(None, nearest=rule.capability.name, failed=failed[0])
 
@@ -84,8 +85,9 @@ class Declared:
         """That rule, and every condition that it fails; ``None``: there is no rule that fails one."""
         asked = self._asked(access)
         nearest, fewest = None, tuple[str, ...]()
-        for rule in self._concerned(asked) or self._rules:
-            failed = rule.failed(asked, now)
+        concerned = self._concerned(asked)
+        for rule in concerned or self._rules:
+            failed = rule.failed(asked, now) if concerned else rule.failed_ever(asked)
             if failed and (nearest is None or len(failed) < len(fewest)):
                 nearest, fewest = rule, failed
         return nearest, fewest
@@ -94,12 +96,10 @@ class Declared:
         """The capabilities that allow it, but for what depends on the time and on the request."""
         return tuple(rule.capability for rule in self._open_to(access)[0])
 
-    def _entered(self, access: Access) -> Decision:
-        unmet = self._enter.unmet(access.principal)
-        return _ENTERS if unmet is None else Decision(None, nearest=ENTER, failed=unmet)
-
     def _seen(self, principal: Principal | None, of: str, now: float) -> tool.Names:
         """The tools of one place that *principal* may see."""
+        if self._toolboxes is not None and of not in self._toolboxes:
+            return tool.NONE
         access = Access(principal, of, act=Act.CONVERSE)
         rules = [rule for rule in self._open_to(access)[0] if next(rule.lacks_now(access, now), None) is None]
         return tool.union(rule.tools(of) for rule in rules if rule.callable)
@@ -118,18 +118,40 @@ class Declared:
             found = self._remembered[question] = (access.principal, rules, scopes)
         return found[1], found[2]
 
+    def _nowhere(self, access: Access) -> bool:
+        """Whether tools are asked for where there are none, or a conversation with what doesn't converse."""
+        if self._toolboxes is None or access.act not in (Act.TOOL, Act.CONVERSE):
+            return False
+        box = self._toolboxes.get(access.place or "")
+        return box is None or (access.act is Act.CONVERSE and bool(box.tools))
+
     def _asked(self, access: Access) -> Access:
         """*access*, of a tool with what its route needs, whoever asks."""
         if access.act not in (Act.TOOL, Act.CONVERSE):
             return access
-        place = access.place
-        box = self._toolboxes.get(place or "", _BOX)
-        return replace(access, route=place, provider=box.provider, scopes=box.scopes)
+        return placed(access, self._toolboxes or {})
+
+    def concerned(self, access: Access) -> tuple[Rule, ...]:
+        """The rules that speak of the route, of the place of the tool, or of the provider."""
+        return self._concerned(self._asked(access))
 
     def _concerned(self, asked: Access) -> tuple[Rule, ...]:
         if asked.wanted is Act.CREDENTIAL:
             return self._by_provider.get(asked.provider, _NONE)
         return self._by_place.get(asked.route, _NONE)
+
+
+def entered(enter: Who, principal: Principal | None) -> Decision:
+    """Whether *principal* may call the agent at all."""
+    unmet = enter.unmet(principal)
+    return _ENTERS if unmet is None else Decision(None, nearest=ENTER, failed=unmet)
+
+
+def placed(access: Access, toolboxes: Mapping[str, Toolbox]) -> Access:
+    """*access* to a tool, or for a conversation, with what its route needs, whatever it says itself."""
+    place = access.place
+    box = toolboxes.get(place or "", _BOX)
+    return replace(access, route=place, provider=box.provider, scopes=box.scopes)
 
 
 def _index(pairs: Iterable[tuple[str | None, Rule]]) -> Mapping[str | None, tuple[Rule, ...]]:

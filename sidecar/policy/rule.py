@@ -41,8 +41,12 @@ class Rule:
 
     def failed(self, asked: Access, now: float) -> tuple[str, ...]:
         """Every condition that it fails, in words."""
+        return (*self.failed_ever(asked), *self.lacks_now(asked, now))
+
+    def failed_ever(self, asked: Access) -> tuple[str, ...]:
+        """Those of them that it fails whenever, and with whatever request."""
         unmet = [f"who.{unmet}" for unmet in self.capability.who.all_unmet(asked.principal)]
-        return (*unmet, *self._lacks(asked), *self.lacks_now(asked, now))
+        return (*unmet, *self._lacks(asked))
 
     def _lacks(self, asked: Access) -> Iterator[str]:
         """What it fails whoever asks, and whenever."""
@@ -65,7 +69,7 @@ class Rule:
         capability = self.capability
         if wanted is Act.TOOL:
             of, _, name = (asked.tool or "").partition("/")
-            if name not in self.tools(of):
+            if not name or name not in self.tools(of):
                 yield f"tools: none of {listed(capability.tools)}" if capability.tools else self._routes()
             elif not self.callable:
                 yield "arguments: none will do"
@@ -81,7 +85,7 @@ class Rule:
         elif asked.route is not None and asked.act is not Act.CONVERSE:
             if capability.methods is not None and asked.method not in capability.methods:
                 yield f"methods: none of {listed(capability.methods)}"
-            if capability.paths is not None and not _within(capability.paths, asked.path):
+            if capability.paths is not None and not within(capability.paths, asked.path):
                 yield f"paths: none of {listed(capability.paths)}"
         if capability.hours and not any(hours.hold(now) for hours in capability.hours):
             yield f"hours: none of {', '.join(map(str, capability.hours))}"
@@ -94,7 +98,7 @@ class Rule:
         return f"routes: none of {listed(self.capability.routes)}"
 
 
-def _within(paths: tuple[str, ...], path: str) -> bool:
+def within(paths: tuple[str, ...], path: str) -> bool:
     """Whether *path* is one of *paths*, or below one that ends with ``/``."""
     return any(path == each or (each.endswith("/") and path.startswith(each)) for each in paths)
 

@@ -5,7 +5,7 @@ their code points are.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
 WILD = "*"
@@ -69,3 +69,27 @@ def by_place(tools: Iterable[str]) -> Mapping[str, frozenset[str]]:
         of, _, pattern = tool.partition("/")
         found.setdefault(of, set()).add(pattern)
     return {of: frozenset(patterns) for of, patterns in found.items()}
+
+
+class Likeness:
+    """Which tools are alike: those of one place that the same patterns fit."""
+
+    MOST_REMEMBERED = 8192
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._patterns = {
+            of: tuple(re.compile(expression(pattern), re.DOTALL).fullmatch for pattern in sorted(those))
+            for of, those in by_place(patterns).items()
+        }
+        self._remembered: dict[str, Hashable] = {}
+
+    def of(self, tool: str) -> Hashable:
+        """What *tool* has in common with those that are alike, and with no other."""
+        found = self._remembered.get(tool)
+        if found is None:
+            of, _, name = tool.partition("/")
+            found = of, bool(name), tuple(fits(name) is not None for fits in self._patterns.get(of, ()))
+            if len(self._remembered) >= self.MOST_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[tool] = found
+        return found
