@@ -70,8 +70,9 @@ class Stage:
     async def token(self, handle: str, at: Running | None = None) -> tuple[int, Any]:
         return await self.ask("POST", "/v1/token", handle, at, json={"provider": "calendar", "scopes": [READ]})
 
-    async def agree(self, url: str, person: str) -> None:
-        """The whole way of *person*'s browser from the link on, every form filled in."""
+    async def agree(self, url: str, person: str, there: str | None = None) -> None:
+        """The whole way of *person*'s browser from the link on, every form filled in, but the one that asks for which
+        of two accounts. *there* is who they are at the provider, if that is another."""
         method, fields, origin = "GET", dict[str, str](), "{0.scheme}://{0.netloc}".format(urlsplit(self.public_url))
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
             for _ in range(40):
@@ -91,7 +92,10 @@ class Stage:
                     url = urljoin(url, location)
                 elif onward is not None:
                     url = html.unescape(onward[1])
-                elif form is None:
+                    if there is not None and "client_id=calendar" in url:
+                        person = there
+                        browser.cookie_jar.clear(lambda cookie: not cookie.key.startswith("consent-"))
+                elif form is None or urlsplit(url).path.endswith("/account"):
                     return
                 else:
                     method, url = "POST", urljoin(url, html.unescape(form[0]))
@@ -102,9 +106,11 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(folder: Path, *, host: str | None = None, **more: Any) -> AsyncIterator[Stage]:
-    """*host*: the consent pages' own, over TLS that ends before the sidecar, as where browsers come. *more* is
-    configured besides."""
+async def stage(
+    folder: Path, *, host: str | None = None, world_revokes: bool = False, **more: Any
+) -> AsyncIterator[Stage]:
+    """*host*: the consent pages' own, over TLS that ends before the sidecar, as where browsers come. *world_revokes*:
+    it is the world that grants are given back to, which tells what came. *more* is configured besides."""
     at: list[Stage] = []
 
     async def agent(request: web.Request) -> web.Response:
@@ -144,6 +150,7 @@ async def stage(folder: Path, *, host: str | None = None, **more: Any) -> AsyncI
                         "client_auth": "post",
                         "resource": "https://api.example.com/",
                         "hand_out": True,
+                        **({"revoke_url": world.url(API, "/revoke")} if world_revokes else {}),
                     }
                 },
                 "egress": {

@@ -9,6 +9,8 @@ import jwt
 from tests.journeys.granting import READ, stage
 from tests.journeys.test_vault import command
 
+BOOK = "travel.book"
+
 
 async def test_a_user_says_yes_once_and_their_calls_go_out_in_their_name(tmp_path: Path) -> None:
     async with stage(tmp_path) as at:
@@ -95,3 +97,23 @@ async def test_all_of_a_principal_is_revoked_and_their_grants_with_it(tmp_path: 
         assert (said["identity.principal.id"], said["identity.provider"]) == (at.id("alice"), "calendar")
         assert (said["identity.reason"], said["identity.principal.issuer"]) == ("by the operator", "staff")
         assert said["identity.scopes"] == [READ]
+
+
+async def test_what_nobody_has_decided_about_is_given_back_when_the_sidecar_stops(tmp_path: Path) -> None:
+    both = {"who": "any", "provider": "calendar", "scopes": [READ, BOOK]}
+    async with stage(tmp_path, world_revokes=True, capabilities={"both": both}) as at:
+        alice = await at.handle("alice")
+        await at.agree((await at.token(alice))[1]["authorization_url"], "alice")
+        first = (await at.token(alice))[1]["access_token"]
+        wanted = {"provider": "calendar", "scopes": [BOOK]}
+        _, refused = await at.ask("POST", "/v1/token", alice, json=wanted)
+        assert refused["code"] == "consent_required"
+        await at.agree(refused["authorization_url"], "alice", there="carol")
+        assert (await at.token(alice))[1]["access_token"] == first
+        assert at.world.requests == []
+        at.done.set()
+        await asyncio.gather(*at.calls)
+        await asyncio.to_thread(at.running.stop)
+        (given_back,) = at.world.requests
+        assert given_back.target == "/revoke"
+        assert (b"token=" in given_back.body, first.encode() in given_back.body) == (True, False)
