@@ -74,10 +74,11 @@ def tools_listed(asked: Asked, shown: int, hidden: int) -> None:
 def tool_called(asked: Asked) -> None:
     """The agent is about to be told that it may. Raise ``AuditUnavailable``."""
     said: dict[str, Value] = {Attribute.OUTCOME: "called", Attribute.TOOL: clean_tool(asked.tool)}
-    if (decision := asked.decision) is not None:
-        said[Attribute.CAPABILITY] = decision.capability or decision.nearest or ""
-        if decision.shadow:
-            said |= {Attribute.OUTCOME: "shadowed", Attribute.REASON: decision.why}
+    decision = asked.decision
+    if decision is not None and decision.capability:
+        said[Attribute.CAPABILITY] = decision.capability
+    elif decision is not None and decision.shadow:  # nobody has allowed it
+        said |= {Attribute.OUTCOME: "shadowed", Attribute.REASON: decision.why}
     _record(asked, Name.TOOL_CALLED, said)
 
 
