@@ -3,11 +3,19 @@
 from sidecar.policy import tool
 from sidecar.policy.decision import Policy
 from sidecar.policy.declared import Declared
+from sidecar.policy.shadow import Shadow, Whole
 from sidecar.settings import Settings, ways
 
 
 def policy(settings: Settings) -> Policy:
-    return Declared(settings.capabilities.values(), settings.inbound.who, ways.toolboxes(settings))
+    """Cedar, and the time it takes to load, only where something is declared."""
+    capabilities, boxes = settings.capabilities.values(), ways.toolboxes(settings)
+    decides: Whole = Declared(capabilities, settings.inbound.who, boxes)
+    if capabilities or settings.policy.files:
+        from sidecar.policy.cedar import Cedar
+
+        decides = Cedar(capabilities, settings.inbound.who, boxes)
+    return Shadow(decides) if settings.policy.mode == "shadow" else decides
 
 
 def declared_tools(settings: Settings) -> tuple[str, ...]:

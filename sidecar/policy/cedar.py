@@ -3,7 +3,8 @@
 What forbids wins, and whatever can't be evaluated forbids. Cedar answers once; then its answer is remembered by who
 asks for what where, and by the facts that the policies concerned look at (``sidecar.policy.facts``). Each question is
 put to the policies of its place only: no other could apply. Why something is refused is told by ``Declared``, which
-means the same.
+means the same. So it also answers what is asked at once of every new token, or of hundreds of tools: who may enter, and
+what may be seen; unless a team's own policies have a say in that.
 """
 
 import logging
@@ -125,16 +126,9 @@ class Cedar:
         return decision if decision is not None else self._decided(found, looked, access, now)
 
     def tools(self, principal: Principal | None, names: Iterable[str], now: float) -> list[bool]:
-        known: dict[Hashable, bool] = {}
-        found = []
-        for name in names:
-            alike: Hashable = self._likeness.of(name) if self._seen_alike else name
-            allowed = known.get(alike)
-            if allowed is None:
-                allowed = self.decide(Access(principal, act=Act.TOOL, tool=name), now).allowed
-                known[alike] = allowed
-            found.append(allowed)
-        return found
+        if self._seen_alike:
+            return self._declared.tools(principal, names, now)
+        return [self.decide(Access(principal, act=Act.TOOL, tool=name), now).allowed for name in names]
 
     def declared(self, principal: Principal | None, now: float) -> tuple[str, ...]:
         shown = self.tools(principal, self.full, now)
@@ -172,6 +166,8 @@ class Cedar:
     # an answer of Cedar's
 
     def _fresh(self, part: _Slice, access: Access, now: float) -> Decision:
+        if part.own is None and access.act is Act.ENTER:
+            return self._declared.decide(access, now)
         if access.tool is not None and not access.tool.partition("/")[2]:
             return self._declared.denied(access, now)
         asked = placed(access, self._toolboxes) if access.act in (Act.TOOL, Act.CONVERSE) else access

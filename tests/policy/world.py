@@ -97,7 +97,9 @@ capabilities = st.lists(
     unique_by=lambda capability: capability.name,
 )
 
-_values = st.sampled_from(["east", 'we"st', True, False, 1, -7, 1.5, None, {}, [], ["east"], ["east", None], [1, "1"]])
+_values: st.SearchStrategy[object] = st.sampled_from(
+    ["east", 'we"st', True, False, 1, -7, 1.5, None, {}, [], ["east"], ["east", None], [1, "1"]]
+)
 principals = st.none() | st.builds(
     Principal,
     st.just("https://id.example.com"),
