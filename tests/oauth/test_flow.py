@@ -319,7 +319,7 @@ SAFE = "k7Q-secret-9Zx"
 
 
 @pytest.mark.parametrize("one", recorded(), ids=lambda one: one.name)
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_whatever_a_provider_answers_is_tokens_or_a_refusal(one: Recorded, data: st.DataObject) -> None:
     status = data.draw(st.sampled_from([200, 200, 200, 201, 204, 302, 400, 401, 403, 404, 429, 500, 503]))
@@ -341,7 +341,7 @@ def test_whatever_a_provider_answers_is_tokens_or_a_refusal(one: Recorded, data:
 
 
 @pytest.mark.parametrize("one", recorded(), ids=lambda one: one.name)
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(members=MEMBERS, where=NAMES, status=st.sampled_from([200, 400, 403]))
 def test_a_token_in_an_answer_is_in_no_text_of_ours(
     one: Recorded, members: dict[str, Any], where: str, status: int
