@@ -20,7 +20,7 @@ def samples(sidecar: "Sidecar") -> Iterator[Sample]:
     invocations = sidecar.ground.invocations
     yield metrics.HANDLES(invocations.open_count, "open")
     yield metrics.HANDLES(invocations.lingering_count, "lingering")
-    yield metrics.AGENT_CALLS(sidecar.outward.record.own_during if sidecar.open else 0)
+    yield metrics.AGENT_CALLS(sidecar.outward.record.own_during)
     for name, state in sidecar.house.keyring.states().items():
         yield metrics.ISSUER_KEYS(state.keys, name)
         if state.age is not None:

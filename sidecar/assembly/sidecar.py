@@ -87,7 +87,8 @@ class Sidecar:
     # start and end
 
     async def start(self) -> None:
-        """Open every listener, those for callers first. Raise ``Unstartable``."""
+        """Open every listener: first the one for callers, and that which says that all is well behind the agent's
+        files and its way out. Raise ``Unstartable``."""
         settings = self.settings
         inbound = settings.inbound
         _raise_descriptor_limit(inbound.limits.connections)
@@ -100,9 +101,9 @@ class Sidecar:
         limits = _limits(inbound.limits, "inbound.limits")
         relay = self._relay(self._house.door, limits, _timeouts(inbound.timeouts), headers.ours)
         await self._listen("inbound", inbound.listen, relay, tls=self._tls)
-        await self._listen("health", settings.health.listen, self._own_relay(self._health))
         await self._first_callers()
         await self._open_way_out()
+        await self._listen("health", settings.health.listen, self._own_relay(self._health))
         await self._listen(
             "control", Unix(settings.state.dir / "control.sock"), self._own_relay(self._control), mode=0o600
         )
@@ -292,11 +293,6 @@ class Sidecar:
         return self._house
 
     @property
-    def open(self) -> bool:
-        """Whether the way out is open, which it is last."""
-        return "egress" in self.listeners
-
-    @property
     def outward(self) -> "Outward":
         if self._out is None:
             raise RuntimeError("the way out is not made yet")
@@ -325,7 +321,6 @@ class Sidecar:
         level = self._journal.level()
         full = level.failure is not None and level.unread * 2 > level.capacity
         return unready(
-            opening=not self.open,
             draining=self._draining,
             issuers=self._house.keyring.states(),
             journal=level.failure if full and self.settings.audit.required else None,

@@ -11,16 +11,13 @@ class Keys(Protocol):
     def keys(self) -> int: ...
 
 
-def unready(*, opening: bool, draining: bool, issuers: Mapping[str, Keys], journal: str | None) -> tuple[str, ...]:
+def unready(*, draining: bool, issuers: Mapping[str, Keys], journal: str | None) -> tuple[str, ...]:
     """Why the sidecar isn't ready; empty when it is.
 
-    While it is *opening*, the agent's files and its way out aren't there yet. *journal* says why events can't be
-    recorded, or is ``None`` when they can. One issuer's keys are enough: that another issuer is away must not take the
-    agent away from callers whose tokens can be verified.
+    *journal* says why events can't be recorded, or is ``None`` when they can. One issuer's keys are enough: that
+    another issuer is away must not take the agent away from callers whose tokens can be verified.
     """
     reasons = []
-    if opening:
-        reasons.append("the sidecar is starting: the way out is not open yet")
     if draining:
         reasons.append("the sidecar is draining: it was told to stop")
     if issuers and not any(state.keys for state in issuers.values()):

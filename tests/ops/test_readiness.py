@@ -18,28 +18,23 @@ READY: list[Mapping[str, Held]] = [{}, {"okta": Held(1)}, {"okta": Held(2), "sta
 
 @pytest.mark.parametrize("issuers", READY)
 def test_it_is_ready_with_one_issuers_keys_or_with_none_configured(issuers: Mapping[str, Held]) -> None:
-    assert unready(opening=False, draining=False, issuers=issuers, journal=None) == ()
+    assert unready(draining=False, issuers=issuers, journal=None) == ()
 
 
 def test_it_is_not_ready_while_no_issuer_has_keys() -> None:
-    (reason,) = unready(opening=False, draining=False, issuers={"staff": Held(0), "okta": Held(0)}, journal=None)
+    (reason,) = unready(draining=False, issuers={"staff": Held(0), "okta": Held(0)}, journal=None)
     assert reason == "no issuer's keys were fetched yet: okta, staff"
 
 
-def test_it_is_not_ready_before_its_way_out_is_open() -> None:
-    (reason,) = unready(opening=True, draining=False, issuers={}, journal=None)
-    assert reason == "the sidecar is starting: the way out is not open yet"
-
-
 def test_it_is_not_ready_once_it_drains() -> None:
-    (reason,) = unready(opening=False, draining=True, issuers={}, journal=None)
+    (reason,) = unready(draining=True, issuers={}, journal=None)
     assert "draining" in reason
 
 
 def test_it_is_not_ready_while_events_cannot_be_recorded() -> None:
-    (reason,) = unready(opening=False, draining=False, issuers={}, journal="No space left on device")
+    (reason,) = unready(draining=False, issuers={}, journal="No space left on device")
     assert reason == "the journal takes no events: No space left on device"
 
 
 def test_every_reason_is_given() -> None:
-    assert len(unready(opening=True, draining=True, issuers={"okta": Held(0)}, journal="full")) == 4
+    assert len(unready(draining=True, issuers={"okta": Held(0)}, journal="full")) == 3
