@@ -86,6 +86,9 @@ class Declared:
         asked = self._asked(access)
         nearest, fewest = None, tuple[str, ...]()
         concerned = self._concerned(asked)
+        if asked.tool is not None:  # who names the tool itself comes nearer than who names another of its server's
+            of, _, name = asked.tool.partition("/")
+            concerned = tuple(rule for rule in concerned if name in rule.tools(of)) or concerned
         for rule in concerned or self._rules:
             failed = rule.failed(asked, now) if concerned else rule.failed_ever(asked)
             if failed and (nearest is None or len(failed) < len(fewest)):

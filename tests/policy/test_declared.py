@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sidecar.identity.principal import Kind, Principal
 from sidecar.policy.capability import Capability, Who
-from sidecar.policy.decision import Access, Decision
+from sidecar.policy.decision import Access, Act, Decision
 from sidecar.policy.declared import Declared
 from sidecar.policy.hours import Hours
 from tests.fuzzing import examples
@@ -444,3 +444,14 @@ def test_the_nearest_tells_every_condition_that_it_fails() -> None:
     insider = Principal("https://id.example", "", "alice", "own", Kind.USER, groups=frozenset({"sales"}))
     assert policy.open_to(Access(insider, "crm", method="PUT")) == (sales,)
     assert Declared([]).nearest(Access(insider, "crm"), 0.0) == (None, ())
+
+
+def test_of_a_tool_who_names_it_comes_nearer_than_who_names_another() -> None:
+    other = Capability("other", Who(), tools=frozenset({"desk/close"}))
+    own = Capability(
+        "own", Who(principal=False, groups=frozenset({"a"}), kind=frozenset({"service"})), tools=frozenset({"desk/*"})
+    )
+    outsider = Principal("https://id.example", "", "mallory", "own", Kind.USER)
+    wanted = Access(outsider, tool="desk/open", act=Act.TOOL)
+    assert Declared([other, own]).decide(wanted, 0.0).nearest == "own"
+    assert Declared([other]).decide(wanted, 0.0).nearest == "other"
