@@ -227,6 +227,14 @@ class RouteUnknown(Refusal):
     mend = "Use a name from the configuration's egress.routes."
 
 
+class SessionUnknown(Refusal):
+    """To an MCP client it is what a server says of a session that has ended (2025-11-25, "Session Management")."""
+
+    code, status = "session_unknown", 404
+    title = "No session of yours has that id."
+    mend = "Begin a new session: send initialize without Mcp-Session-Id."
+
+
 class InvocationAmbiguous(Refusal):
     code, status = "invocation_ambiguous", 409
     title = "It cannot be told whose call this is."

@@ -15,7 +15,7 @@ CODES = {
         "invocation_invalid",
     },
     403: {"not_permitted", "consent_required", "tool_denied", "destination_denied", "origin_refused"},
-    404: {"provider_unknown", "route_unknown"},
+    404: {"provider_unknown", "route_unknown", "session_unknown"},
     407: {"invocation_missing", "invocation_invalid"},
     409: {"invocation_ambiguous"},
     413: {"too_large"},

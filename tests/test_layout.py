@@ -28,6 +28,7 @@ TESTED_THROUGH: Mapping[str, str] = {
     "demo/server.py": "demo/test_demo.py",
     "demo/stage.py": "demo/test_demo.py",
     "demo/story.py": "demo/test_demo.py",
+    "egress/talk.py": "egress/test_mcp.py",
     "relay/own.py": "relay/test_pool.py",
     "settings/doors.py": "settings/test_table.py",
     "settings/words.py": "settings/test_table.py",
@@ -37,7 +38,10 @@ WHOLE_REQUESTS = "journeys"
 DEPLOYMENT = "deploy"
 CLIENTS = "clients"  # other people's, before the real sidecar
 DOCUMENTS = frozenset(
-    {"test_layout.py", "test_docs.py", "test_docs_settings.py", "test_tutorial.py", "test_config_examples.py"}
+    {
+        *("test_layout.py", "test_docs.py", "test_docs_policy.py", "test_docs_settings.py", "test_tutorial.py"),
+        "test_config_examples.py",
+    }
 )
 ATTACKS = "_attacks"  # tables of attacks on a room, beside the tests of its modules
 PROPERTIES = frozenset({"relay/test_desync.py", "vault/test_races.py"})  # what holds for a room as a whole

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from sidecar.egress import fields
+from sidecar.egress.conversations import Conversations
 from sidecar.egress.destination import USUAL, Destination, authority
 from sidecar.egress.exit import Exit
 from sidecar.egress.fields import Plan
@@ -96,9 +97,10 @@ class Door:
         api: Pool,
         clock: Callable[[], float],
         prompt: Prompt | None = None,
+        conversations: Conversations | None = None,
     ) -> None:
         """*certificate* gives the TLS context for a host, *past* a pool to where no route leads, *api* serves the
-        identity API, *prompt* what of it needs no waiting."""
+        identity API, *prompt* what of it needs no waiting. *conversations*: what MCP routes go on with."""
         self._manners = manners
         self._routes = routes
         self._exits = exits
@@ -113,6 +115,22 @@ class Door:
         self._clock = clock
         self._prompt = prompt
         self.shapes: Shapes[Plan] = Shapes(fields.plan)
+        if any(leg.route.mcp for leg in routes):
+            from sidecar.egress.mcp import passage
+            from sidecar.egress.talk import Filter
+
+            filter_ = Filter(
+                callers,
+                manners.agent,
+                invocations,
+                policy,
+                record,
+                clock,
+                manners.explains,
+                conversations if conversations is not None else Conversations(),
+                self.shapes.keep,
+            )
+            self._passage = partial(passage, filter_)
 
     def drops(self, name: bytes) -> bool:
         """No trailer leaves: it would come after the request was looked at for handles."""
@@ -235,6 +253,8 @@ class Door:
         invocation = caller if isinstance(caller, Invocation) else None
         if invocation is not None:
             call.joins(invocation)
+        if leg.route.mcp:
+            return self._passage(head, peer, call, out, found, below, target)
         self._permit(call, leg.route, invocation, head.method, below)
         if source is None:
             return self._go(head, peer, call, out, found, target, None)
@@ -278,7 +298,9 @@ class Door:
         leg, source, decision = out.leg, out.source, call.decision
         lines = fields.kept(head, found.consumed, source.fills | fields.CREDENTIAL if source is not None else ())
         behind = context(head, call, found)
-        self._record.attached(call, leg, head, decision.capability or "" if decision is not None else "")
+        self._record.attached(
+            call, leg, head, decision.capability or decision.nearest or "" if decision is not None else ""
+        )
         if not head.shape.kept:
             self.shapes.keep(head)
         if credential is None or isinstance(credential, Credential):

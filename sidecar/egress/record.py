@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from sidecar.egress.routes import Leg
 from sidecar.errors import AuditUnavailable, Refusal
-from sidecar.events import Attribute, Event, Name, Template, Value, clean_method, clean_path
+from sidecar.events import Attribute, Event, Name, Template, Value, clean_method, clean_path, clean_tool
 from sidecar.identity.principal import Principal
 from sidecar.invocation.caller import Agent, Caller
 from sidecar.invocation.invocation import Invocation
@@ -45,11 +45,18 @@ class Call:
     """Told of its end, with the answer's status or 0."""
     host: str = ""
     """Whom it is for, where no route says so."""
+    tool: str = ""
+    """``route/tool``, of the call of a tool."""
 
     @property
     def scopes(self) -> frozenset[str]:
         """What the provider was asked for, where the route doesn't say: what the capabilities allow."""
         return self.decision.scopes if self.decision is not None else frozenset()
+
+    @property
+    def shadowed(self) -> str:
+        """Why it would be refused, where only the shadow mode lets it through; else empty."""
+        return self.decision.why if self.decision is not None and self.decision.shadow else ""
 
     def joins(self, invocation: Invocation) -> None:
         """It is of *invocation*'s trace, whatever trace the agent says."""
@@ -81,17 +88,16 @@ class Record:
         self._subjects = subjects
         self._clock_ns = clock_ns
         self._open_count = open_count
-        self._templates: dict[tuple[str, str, str, frozenset[str], bool], Template] = {}
+        self._templates: dict[tuple[str, str, str, frozenset[str], bool, str], Template] = {}
         self.own_during = 0
         """The agent's own calls while invocations were open, since the start."""
 
     def attached(self, call: Call, leg: Leg, head: Head[Any], capability: str) -> None:
         """A call leaves, with its credential if its route has a provider. Raise ``AuditUnavailable``."""
         invocation = call.caller if isinstance(call.caller, Invocation) else None
-        during = invocation is None and self._open_count() > 0
-        self.own_during += during
+        during = self._during(invocation)
         who = invocation.principal.id if invocation is not None else str(call.caller)
-        key = (who, leg.route.name, capability, call.scopes, during)
+        key = (who, leg.route.name, capability, call.scopes, during, call.shadowed)
         template = self._templates.get(key)
         if template is None:
             template = self._template(call, leg, capability, during=during)
@@ -107,6 +113,39 @@ class Record:
             head.path,
         )
         self._journal.record(event)
+
+    def _during(self, invocation: Invocation | None) -> bool:
+        """Whether it is the agent's own call, while invocations are open."""
+        during = invocation is None and self._open_count() > 0
+        self.own_during += during
+        return during
+
+    def called(self, call: Call, leg: Leg, head: Head[Any]) -> None:
+        """A tool is about to be called. Raise ``AuditUnavailable``."""
+        decision = call.decision
+        during = self._during(call.caller if isinstance(call.caller, Invocation) else None)
+        reason = call.shadowed or (_DURING if during else "")
+        attributes: dict[str, Value] = {
+            Attribute.OUTCOME: "shadowed" if call.shadowed else "called",
+            **self._who(call.caller),
+            Attribute.TOOL: clean_tool(call.tool),
+            **_route(leg, call.scopes),
+            Attribute.CAPABILITY: (decision.capability or decision.nearest or "") if decision is not None else "",
+            **({Attribute.REASON: reason} if reason else {}),
+            **_asked(head),
+        }
+        self._journal.record(self._event(Name.TOOL_CALLED, call, attributes))
+
+    def listed(self, call: Call, leg: Leg, shown: int, hidden: int) -> None:
+        """A list of tools is about to be shown. Raise ``AuditUnavailable``."""
+        attributes: dict[str, Value] = {
+            Attribute.OUTCOME: "listed",
+            **self._who(call.caller),
+            **_route(leg),
+            Attribute.SHOWN: shown,
+            Attribute.HIDDEN: hidden,
+        }
+        self._journal.record(self._event(Name.TOOLS_LISTED, call, attributes))
 
     @property
     def exports(self) -> bool:
@@ -150,10 +189,14 @@ class Record:
             attributes[Attribute.SERVER] = call.host
         if call.decision is not None and call.decision.nearest:
             attributes[Attribute.CAPABILITY] = call.decision.nearest
+        if call.tool:
+            attributes[Attribute.TOOL] = clean_tool(call.tool)
         attributes[Attribute.STATUS] = refusal.status
         if head is not None:
             attributes |= _asked(head)
-        event = self._event(Name.EGRESS_DENIED, call, attributes)
+        event = self._event(
+            Name.TOOL_DENIED if call.tool and refusal.status < _FAILURES else Name.EGRESS_DENIED, call, attributes
+        )
         if call.caller is None:
             self._journal.reject(event, refusal.code)
             return
@@ -172,7 +215,9 @@ class Record:
             Attribute.CAPABILITY: capability,
             Attribute.OUTCOME: "attached" if leg.route.provider is not None else "passed",
         }
-        if during:
+        if call.shadowed:
+            attributes |= {Attribute.OUTCOME: "shadowed", Attribute.REASON: call.shadowed}
+        elif during:
             attributes[Attribute.REASON] = _DURING
         return Template(Name.CREDENTIAL_ATTACHED, attributes)
 

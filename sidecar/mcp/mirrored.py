@@ -11,7 +11,7 @@ from binascii import Error
 from sidecar.mcp.message import Kind, Message
 from sidecar.mcp.methods import REQUESTS, Method
 
-NAMES = {name: name.decode() for name in (b"mcp-protocol-version", b"mcp-method", b"mcp-name")}
+NAMES = (b"mcp-protocol-version", b"mcp-method", b"mcp-name")
 _FIRST_STATELESS = "2026-07-28"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 _ENCODED = re.compile(r"=\?base64\?(.*)\?=").fullmatch

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 
 INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32600, -32601, -32602
+NOT_AGREED = -32000
+"""Of the range that is left to implementations."""
 HEADER_MISMATCH = -32020
 MISSING_CAPABILITY = -32021
 URL_ELICITATION = -32042

@@ -3,10 +3,11 @@
 import asyncio
 import json
 import ssl
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 from sidecar.egress import fields
+from sidecar.egress.conversations import Conversations
 from sidecar.egress.destination import Destination
 from sidecar.egress.door import Door, Manners
 from sidecar.egress.exit import Exit
@@ -21,6 +22,7 @@ from sidecar.invocation.invocation import Invocation, Invocations, Lifetimes
 from sidecar.oauth.credential import Credential, Signing, Source
 from sidecar.oauth.provider import Provider
 from sidecar.policy.capability import Capability, Who
+from sidecar.policy.decision import Toolbox
 from sidecar.policy.declared import Declared
 from sidecar.relay import proxied
 from sidecar.relay.head import Head
@@ -101,6 +103,7 @@ class Out:
         journal: Journal | None = None,
         api: Pool | None = None,
         prompt: Prompt | None = None,
+        conversations: Conversations | None = None,
         **manners: Any,
     ) -> None:
         self.now = 1000.0
@@ -123,7 +126,7 @@ class Out:
             exits=exits,
             callers=Callers(self.invocations, agent, one),
             invocations=self.invocations,
-            policy=Declared([Capability(name, **given) for name, given in capabilities.items()]),
+            policy=policy([Capability(name, **given) for name, given in capabilities.items()], made),
             record=Record(
                 journal or self.journal,
                 lambda principal: {"identity.principal.id": principal.id},
@@ -136,6 +139,7 @@ class Out:
             api=api or Pool("api", _never, connect_seconds=1.0, clock=lambda: self.now),
             clock=lambda: self.now,
             prompt=prompt,
+            conversations=conversations,
         )
         self.connection = Stopped()
 
@@ -179,6 +183,11 @@ class Out:
         return opening.tunnel
 
 
+def policy(capabilities: Sequence[Capability], routes: Sequence[Route]) -> Declared:
+    boxes = {route.name: Toolbox(route.provider, route.scopes) for route in routes if route.mcp}
+    return Declared(capabilities, toolboxes=boxes)
+
+
 def get(target: bytes, fields: bytes = b"", host: bytes = HERE) -> bytes:
     return b"GET %b HTTP/1.1\r\nHost: %b\r\n%b\r\n" % (target, host, fields)
 
@@ -207,4 +216,4 @@ def _random() -> Any:
     return os.urandom
 
 
-__all__ = ["AGENT", "HERE", "REAL", "Key", "Leg", "Out", "anyone", "get", "itself", "principal"]
+__all__ = ["AGENT", "HERE", "REAL", "Key", "Leg", "Out", "anyone", "get", "itself", "policy", "principal"]
