@@ -44,7 +44,9 @@ DOCUMENTS = frozenset(
     }
 )
 ATTACKS = "_attacks"  # tables of attacks on a room, beside the tests of its modules
-PROPERTIES = frozenset({"relay/test_desync.py", "vault/test_races.py"})  # what holds for a room as a whole
+PROPERTIES = frozenset(
+    {"mcp/test_shown_is_callable.py", "relay/test_desync.py", "vault/test_races.py"}
+)  # what holds for a room as a whole
 
 
 def modules() -> Iterator[str]:

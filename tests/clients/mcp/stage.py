@@ -3,6 +3,7 @@
 import json
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.certificates import Certificates
-from tests.child import ROOT, Child, child
+from tests.child import ROOT, TICK, Child, child
 from tests.clients.mcp.desk import TOOLS
 from tests.clients.stage import PATH, Agent, agent, environment, free_port, handle
 from tests.counterparts import NODE_FOLDER, clients, node
@@ -18,16 +19,18 @@ from tests.journeys.given import given
 from tests.journeys.issuer import Issuer, issuer
 from tests.running import Running, serving
 
-SECONDS = 50.0
+SECONDS, RECORDED_SECONDS = 50.0, 5.0
+DESKS = ("native", "fast", "typescript")
 HOST = "desk.example.com"
 """Where the one of the ``mcp`` package is; the others have addresses alone."""
 CAPABILITIES: Mapping[str, Any] = {
-    "look": {"who": {"subject": ["alice"]}, "tools": ["find_trips", "book_trip", "list_*", "count"]},
+    "look": {"who": {"subject": ["alice", "erin"]}, "tools": ["find_trips", "book_trip", "list_*", "count"]},
     "everything": {"who": {"subject": ["bob"]}, "routes": []},
     "small-change": {"who": {"subject": ["dave"]}, "tools": ["pay"], "arguments": {"amount": [3, 5]}},
-    "own": {"who": "agent", "tools": ["look_up"]},
 }
 """Of every desk; carol has none."""
+OWN: Mapping[str, Any] = {"own": {"who": "agent", "tools": ["typescript/look_up"]}}
+"""What the agent may itself, and therefore whoever it works for."""
 CROWD: Mapping[str, Any] = {
     f"crowd-{tool}": {"who": {"groups": [f"may-{tool}"]}, "tools": [f"fast/{tool}"]} for tool in TOOLS
 }
@@ -66,6 +69,18 @@ class Stage:
     """The URL of the desk that has one for the world."""
     variables: Mapping[str, str] = field(repr=False)
     """What ``sidecar env`` says."""
+    _configured: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def capabilities(self) -> Mapping[str, Any]:
+        """Those that it was set up with."""
+        found: Mapping[str, Any] = self._configured["capabilities"]
+        return found
+
+    def reconfigure(self, capabilities: Mapping[str, Any]) -> None:
+        """Let the sidecar go by other *capabilities* from now on."""
+        self.sidecar.write({**self._configured, "capabilities": dict(capabilities)})
+        self.sidecar.reload()
 
     @property
     def egress(self) -> str:
@@ -79,12 +94,20 @@ class Stage:
     def handle(self, subject: str, **claims: Any) -> str:
         return handle(self.agent, self.sidecar.url, self.issuer, subject, **claims)
 
+    def tools(self, event: str, subject: str, last: str) -> set[str]:
+        """Those that the record has an *event* of, of *subject*'s; it waits for *last*."""
+        deadline = time.monotonic() + RECORDED_SECONDS
+        while last not in (found := self._tools(event, subject)) and time.monotonic() < deadline:
+            time.sleep(5 * TICK)
+        return found
+
+    def _tools(self, event: str, subject: str) -> set[str]:
+        told = (each["attributes"] for each in self.sidecar.events() if each["name"] == event)
+        return {said["identity.tool"] for said in told if said.get("identity.principal.subject") == subject}
+
     def base(self, desk: str) -> str:
         """Where a client with a base URL asks for *desk*."""
         return f"{self.egress}/to/{desk}"
-
-
-DESKS = ("native", "fast", "typescript")
 
 
 @contextmanager
@@ -119,14 +142,14 @@ def stage(folder: Path, names: Sequence[str] = DESKS) -> Iterator[Stage]:
                 "listen": f"127.0.0.1:{free_port()}",
                 "routes": {name: {"url": url, "mcp": True, "private": True} for name, url in urls.items()},
             },
-            capabilities={**_capabilities(names), **(CROWD if "fast" in names else {})},
+            capabilities={**_capabilities(names), **({**OWN, **CROWD} if names == DESKS else {})},
             invocation={"linger": "10m"},
             tls={"ca_file": str(authority)},
             resolve={HOST: "127.0.0.1"},
             audit={"subjects": "plain"},
         )
         with serving(configured, folder) as running:
-            yield Stage(running, called, serves, urls["native"], environment(running))
+            yield Stage(running, called, serves, urls["native"], environment(running), configured)
 
 
 @dataclass(frozen=True, slots=True)
