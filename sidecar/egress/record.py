@@ -136,10 +136,11 @@ class Record:
         }
         self._journal.record(self._event(Name.TOOL_CALLED, call, attributes))
 
-    def listed(self, call: Call, leg: Leg, shown: int, hidden: int) -> None:
-        """A list of tools is about to be shown. Raise ``AuditUnavailable``."""
+    def listed(self, call: Call, leg: Leg, shown: int, hidden: int, *, shadowed: bool = False) -> None:
+        """A list of tools is about to be shown; *shadowed*: whole, whatever was *hidden* else. Raise
+        ``AuditUnavailable``."""
         attributes: dict[str, Value] = {
-            Attribute.OUTCOME: "listed",
+            Attribute.OUTCOME: "shadowed" if shadowed else "listed",
             **self._who(call.caller),
             **_route(leg),
             Attribute.SHOWN: shown,

@@ -19,6 +19,7 @@ from sidecar.mcp.message import Kind, Message
 from sidecar.mcp.methods import NOTIFICATIONS, REQUESTS, Method, Need
 from sidecar.mcp.mirrored import mismatch, stateless
 from sidecar.policy.decision import Access, Act, Decision, Policy
+from sidecar.policy.shadow import Shadow
 from sidecar.relay.head import Head
 from sidecar.relay.passage import Peer, Reply
 
@@ -174,21 +175,29 @@ class Talk:
     # what is shown
 
     def tools(self, names: Sequence[str]) -> Sequence[bool]:
-        return self.policy.tools(self.principal, [f"{self.route}/{name}" for name in names], self.by.clock())
+        return self.policy.tools(self.principal, self._whole(names), self.by.clock())
+
+    def _whole(self, names: Sequence[str]) -> list[str]:
+        before = self.route + "/"
+        return [before + name for name in names]
 
     def others(self) -> bool:
         return self.policy.decide(self._access(Act.CALL), self.by.clock()).allowed
 
     def listed(self, names: Sequence[str], shown: int, hidden: int) -> None:
         self.by.conversations.saw(self.route, names)
+        shadowed = isinstance(self.policy, Shadow)
+        if isinstance(self.policy, Shadow):
+            would = sum(self.policy.enforced.tools(self.principal, self._whole(names), self.by.clock()))
+            shown, hidden = would, hidden + shown - would
         try:
-            self.by.record.listed(self.call, self.out.leg, shown, hidden)
+            self.by.record.listed(self.call, self.out.leg, shown, hidden, shadowed=shadowed)
         except AuditUnavailable as error:
             raise ValueError(f"the record can't take it: {error.reason}") from error
 
     def decides_by(self, policy: Policy, now: float) -> bool | None:
         """From now on. Whether other tools may be seen than before; ``None``: nothing may be said any more."""
-        names = [f"{self.route}/{name}" for name in self.by.conversations.tools(self.route)]
+        names = self._whole(self.by.conversations.tools(self.route))
         before, self.policy = self.policy.tools(self.principal, names, now), policy
         decision = self.call.decision = policy.decide(self._access(Act.CONVERSE), now)
         return policy.tools(self.principal, names, now) != before if decision.allowed else None

@@ -23,6 +23,11 @@ class Shadow:
         self._policy = policy
         self._shadowed: dict[Decision, Decision] = {}
 
+    @property
+    def enforced(self) -> Policy:
+        """What decides otherwise."""
+        return self._policy
+
     def decide(self, access: Access, now: float) -> Decision:
         decision = self._policy.decide(access, now)
         if decision.capability is not None:

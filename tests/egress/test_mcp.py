@@ -23,7 +23,7 @@ from sidecar.invocation.invocation import Invocation
 from sidecar.mcp import reply
 from sidecar.oauth.credential import Outgoing
 from sidecar.policy.capability import Capability, Who
-from sidecar.policy.decision import Decision
+from sidecar.policy.shadow import Shadow
 from sidecar.relay.answer import Answer, Answers
 from sidecar.relay.passage import Outcome, Reply, Sieve
 from tests.egress.out import AGENT, HERE, REAL, Key, Out, anyone, itself, policy
@@ -684,26 +684,31 @@ def test_what_becomes_of_resources_is_told_to_who_may_read_them(desk: Desk) -> N
 # in the shadow mode
 
 
-def test_a_call_that_is_let_through_all_the_same_is_recorded_so() -> None:
-    desk = Desk()
-
-    class Shadow:
-        def decide(self, access: Any, now: float) -> Decision:
-            return Decision(None, nearest="look", failed="tools: none of those", shadow=True)
-
+def shadowed(desk: Desk) -> Filtered:
+    """A request that is let through whatever comes of it."""
     passage = desk.passage()
-    passage._talk.policy = Shadow()  # type: ignore[assignment]  # as much of one as is asked
-    assert isinstance(passage.gathered(json.dumps(message(name="pay_all")).encode()), bytes)
+    passage._talk.policy = Shadow(passage._talk.policy)  # type: ignore[arg-type]  # a declared one
+    return passage
+
+
+def test_a_call_that_is_let_through_all_the_same_is_recorded_so(desk: Desk) -> None:
+    assert isinstance(shadowed(desk).gathered(json.dumps(message(name="pay_all")).encode()), bytes)
     said = desk.last["attributes"]
     assert (desk.last["name"], said["identity.outcome"]) == ("identity.tool_called", "shadowed")
-    assert said["identity.reason"] == "look: tools: none of those"
-    passage = desk.passage()
-    passage._talk.policy = Shadow()  # type: ignore[assignment]  # as much of one as is asked
-    assert isinstance(passage.gathered(json.dumps(message("initialize")).encode()), bytes)
-    assert (desk.last["name"], desk.last["attributes"]["identity.outcome"]) == (
-        "identity.credential_attached",
-        "shadowed",
-    )
+    assert said["identity.capability"] in said["identity.reason"]
+    assert isinstance(shadowed(desk).gathered(json.dumps(message("prompts/get", name="x")).encode()), bytes)
+    said = desk.last["attributes"]
+    assert (desk.last["name"], said["identity.outcome"]) == ("identity.credential_attached", "shadowed")
+
+
+def test_a_list_is_whole_and_the_record_says_what_would_be_hidden(desk: Desk) -> None:
+    passage = shadowed(desk)
+    passage.gathered(json.dumps(message("tools/list")).encode())
+    said = through(passage.sieve(answer(JSON)), json.dumps(listing("pay_all", "find", "secret")).encode())
+    assert names(said) == ["pay_all", "find", "secret"]
+    told = desk.last["attributes"]
+    assert told["identity.outcome"] == "shadowed"
+    assert (told["identity.tools.shown"], told["identity.tools.hidden"]) == (1, 2)
 
 
 def test_what_is_awaited_ends_with_its_invocation() -> None:

@@ -53,3 +53,8 @@ def test_what_is_remembered_is_bounded() -> None:
         shadow._policy = policy
         assert shadow.decide(Access(BOB, route), 0.0).nearest == route
         assert len(shadow._shadowed) <= 2
+
+
+def test_what_decides_otherwise_can_be_asked() -> None:
+    policy = Declared([])
+    assert Shadow(policy).enforced is policy  # type: ignore[arg-type]  # nothing is asked of it here
