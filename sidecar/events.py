@@ -52,6 +52,8 @@ class Attribute(StrEnum):
     PRINCIPAL_ISSUER = "identity.principal.issuer"
     PRINCIPAL_KIND = "identity.principal.kind"
     PRINCIPAL_TENANT = "identity.principal.tenant"
+    PRINCIPAL_GROUPS = "identity.principal.groups"
+    PRINCIPAL_ROLES = "identity.principal.roles"
     INVOCATION_ID = "identity.invocation.id"
     PROVIDER = "identity.provider"
     SCOPES = "identity.scopes"

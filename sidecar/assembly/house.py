@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sidecar.assembly import deciding
 from sidecar.assembly.ground import Ground
 from sidecar.assembly.keeping import needed
-from sidecar.events import Attribute, Name, Template
+from sidecar.events import Attribute, Name, Template, Value
 from sidecar.identity.issuer import SIDECAR, Issuer
 from sidecar.identity.principal import Principal
 from sidecar.inbound import challenge, headers
@@ -21,6 +21,7 @@ from sidecar.inbound.metadata import Resource, metadata_url
 from sidecar.inbound.single import SingleDoor
 from sidecar.keyring import Keyring, Verifier
 from sidecar.policy.capability import Who, narrowed
+from sidecar.policy.decision import Access, Act, Decision, Policy
 from sidecar.relay.fetch import fetcher, trust
 from sidecar.relay.own import Own
 from sidecar.relay.pool import Pool, dial_endpoint
@@ -47,8 +48,9 @@ class House:
     """Who says which groups users are in, where tokens don't."""
 
 
-def build(settings: Settings, ground: Ground, before: House | None = None) -> House:
-    """Build from *settings*; the keys of issuers that are as they were are taken over from the house *before*."""
+def build(settings: Settings, ground: Ground, policy: Policy, before: House | None = None) -> House:
+    """Build from *settings*, of which *policy* is made; the keys of issuers that are as they were are taken over from
+    the house *before*."""
     keyring = _keyring(settings, before)
     directory = _directory(settings, ground, before)
     own = _own(settings, ground)
@@ -56,7 +58,7 @@ def build(settings: Settings, ground: Ground, before: House | None = None) -> Ho
         settings.issuers.values(),
         keyring,
         clock=time.time,
-        prepare=_prepare(settings, ground),
+        prepare=_prepare(settings, ground, policy),
         most_token=settings.inbound.limits.token,
         once=ground.once,
         groups=directory.groups if directory is not None else None,
@@ -192,26 +194,32 @@ def named(settings: Settings) -> Mapping[str, frozenset[str]] | None:
     return {"groups": settings.named_groups, "roles": settings.named_roles}
 
 
-def _prepare(settings: Settings, ground: Ground) -> Callable[[Principal], Caller]:
+def _prepare(settings: Settings, ground: Ground, policy: Policy) -> Callable[[Principal], Caller]:
     """What is made of each verified token, once: the decision who may call at all, the agent's headers, the event."""
     who: Who = settings.inbound.who
     told = named(settings)
-    policy, tools = deciding.policy(settings), deciding.declared_tools(settings)
-    claims = frozenset().union(*(capability.who.claims_named() for capability in settings.capabilities.values()))
+    tools, claims, member = deciding.declared_tools(settings), deciding.claims(settings), deciding.memberships(settings)
     signer = _signer(settings, ground) if settings.agent.assertion else None
 
     def prepare(principal: Principal) -> Caller:
         ground.blocked.require(principal)
-        unmet = who.unmet(principal)
-        if unmet is not None:
-            raise challenge.refused(who, principal, unmet, settings.issuers.get(principal.issuer))
+        decision = policy.decide(Access(principal, act=Act.ENTER), time.time())
+        if not decision.allowed:
+            raise challenge.refused(who, principal, decision.why, settings.issuers.get(principal.issuer))
         extra = (f"X-Identity-Assertion: {signer.sign(principal)}",) if signer is not None else ()
         # Callers that linger are held in thousands, and nobody asks for their other claims any more.
         principal = narrowed(principal, claims)
         attributes = ground.subjects.of(principal)
+        opened = {**attributes, **(member(principal) if member is not None else {}), **_entered(decision)}
         # As of now: what is made here is forgotten with the token, within a minute.
         seen = policy.declared(principal, time.time()) if tools else None
         lines = headers.principal_lines(principal, told, extra, seen)
-        return Caller(principal, lines, Template(Name.INIT, {**attributes, Attribute.OUTCOME: "admitted"}), attributes)
+        return Caller(principal, lines, Template(Name.INIT, opened), attributes)
 
     return prepare
+
+
+def _entered(decision: Decision) -> dict[str, Value]:
+    if not decision.shadow:
+        return {Attribute.OUTCOME: "admitted"}
+    return {Attribute.OUTCOME: "shadowed", Attribute.REASON: decision.why}

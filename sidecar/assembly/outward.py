@@ -73,13 +73,14 @@ class Outward:
                 each.close()
 
 
-def outward(settings: Settings, ground: Ground, api: Pool, prompt: Prompt, before: Outward | None = None) -> Outward:
-    """Build it; providers and routes that are as they were are taken over from *before*. *api* serves the identity API,
-    *prompt* what of it needs no waiting."""
+def outward(
+    settings: Settings, ground: Ground, policy: Policy, api: Pool, prompt: Prompt, before: Outward | None = None
+) -> Outward:
+    """Build it; providers and routes that are as they were are taken over from *before*. *policy* is what the settings
+    come to, *api* serves the identity API, *prompt* what of it needs no waiting."""
     same_world = before is not None and _world(before.settings) == _world(settings)
     ca_file = settings.tls.ca_file
     tls = cache(lambda: trust(str(ca_file) if ca_file else None))
-    policy = deciding.policy(settings)
     tracer = Tracer(ground.ids, settings.telemetry.sample)
     spans = ground.journal.spans
     record = Record(
@@ -280,11 +281,13 @@ def _past(settings: Settings, ground: Ground, tls: Callable[[], ssl.SSLContext])
 
 
 def doomed(before: Settings, after: Outward) -> Callable[[Peer, Passage | None], bool]:
-    """What may not go on after a reload: whatever goes by a route, provider or capability that is gone or changed."""
+    """What may not go on after a reload: whatever goes by a route, provider or capability that is gone or changed, and
+    where a team's own policies or the mode have changed, whatever goes by a route: nobody knows what they would say."""
     now = after.settings
     providers = _changed(before.providers, now.providers)
     capabilities = _changed(before.capabilities, now.capabilities)
     routes = _changed(before.egress.routes, now.egress.routes) | {
+    decided = (before.policy.mode, before.policy.files) != (now.policy.mode, now.policy.files)
         name for name, route in before.egress.routes.items() if route.provider in providers
     }
     destinations = {Destination.of_url(before.egress.routes[name].url) for name in routes}
@@ -296,7 +299,7 @@ def doomed(before: Settings, after: Outward) -> Callable[[Peer, Passage | None],
             return False
         if passage.leg is None:
             return now.egress.default != before.egress.default
-        return passage.leg.route.name in routes or passage.capability in capabilities
+        return decided or passage.leg.route.name in routes or passage.capability in capabilities
 
     return gone
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sidecar import __version__
 from sidecar.agent import files
+from sidecar.assembly import deciding
 from sidecar.assembly.consenting import Consenting
 from sidecar.assembly.ground import Ground, Unstartable, lifetimes, opened, rooted
 from sidecar.assembly.house import House, build, changed_issuers
@@ -21,6 +22,7 @@ from sidecar.events import Attribute, Event, Name
 from sidecar.inbound import headers
 from sidecar.keyring.root import KeyUnusable, Root
 from sidecar.ops.through import Through
+from sidecar.policy.decision import Policy
 from sidecar.relay.head import Head, parse
 from sidecar.relay.own import Own
 from sidecar.relay.pool import Pool
@@ -79,7 +81,8 @@ class Sidecar:
         self._run_dir, self._state_dir = settings.run.dir, settings.state.dir
         self._ground = opened(settings, root, environ, self._loop, tasks)
         self._journal = self._ground.journal
-        self._house = build(settings, self._ground)
+        self._policy = deciding.policy(settings)
+        self._house = build(settings, self._ground, self._policy)
         self._api = Own(self._identity_api, self._loop)
         self._out: Outward | None = None
         self._ground.consenting = Consenting(self._ground, lambda: self._house, lambda: self.outward.sources)
@@ -113,6 +116,7 @@ class Sidecar:
         self._run(self._sweep())
         if settings.reload == "watch":
             self._run(self._watch())
+        self._run(asyncio.to_thread(deciding.load, settings))
         self._record_config("started")
 
     async def retire(self) -> None:
@@ -186,7 +190,7 @@ class Sidecar:
         from sidecar.relay import proxied
 
         settings, ground = self.settings, self._ground
-        self._out = out = self._outward(settings)
+        self._out = out = self._outward(settings, self._policy)
         if needed(settings):
             self._run(keep_alive(ground, lambda: self.outward.sources))
         ground.authority = await self._certified(settings, out.routes.intercepted)
@@ -219,12 +223,12 @@ class Sidecar:
         self._run(asyncio.to_thread(authority.warm))
         return authority
 
-    def _outward(self, settings: Settings, before: "Outward | None" = None) -> "Outward":
+    def _outward(self, settings: Settings, policy: Policy, before: "Outward | None" = None) -> "Outward":
         from sidecar.api.prompt import Prompt
         from sidecar.assembly.outward import outward
 
         api = Pool("the identity API", self._api.dial, connect_seconds=5.0, clock=self._loop.time)
-        return outward(settings, self._ground, api, Prompt(lambda: self.outward.surroundings), before)
+        return outward(settings, self._ground, policy, api, Prompt(lambda: self.outward.surroundings), before)
 
     def _relay(
         self,
@@ -336,9 +340,10 @@ class Sidecar:
             before = self.settings
             try:
                 after = await asyncio.to_thread(load, self._config, self._environ)
-                out = self._outward(after, self._out)
+                policy = deciding.policy(after)
+                out = self._outward(after, policy, self._out)
                 authority = await self._certified(after, out.routes.intercepted)
-                self._take(after)
+                self._take(after, policy)
                 self._take_way_out(out, authority)
             except Problems as problems:
                 texts = tuple(str(problem) for problem in problems.problems)
@@ -356,12 +361,12 @@ class Sidecar:
             log.info("the configuration was read again: %s", "taken" if changed else "nothing has changed")
             return Reloaded(after.digest, changed=changed, restart=self.restart, notes=notes)
 
-    def _take(self, after: Settings) -> None:
+    def _take(self, after: Settings, policy: Policy) -> None:
         """Exchange the house; what is gone or changed loses its verified tokens and handles at once."""
         if self._tls is not None and after.inbound.tls is not None:
             _certificate(self._tls, after)  # a renewed certificate, for the handshakes to come
         before = self._house
-        house = build(after, self._ground, before)
+        house = build(after, self._ground, policy, before)
         gone = changed_issuers(before.settings, after)
         self._house, self.settings = house, after
         relay = self.listeners["inbound"].relay
@@ -390,6 +395,7 @@ class Sidecar:
         relay.door, relay.timeouts = out.door, _timeouts(egress.timeouts)
         relay.limits = _limits(egress.limits, "egress.limits")
         before.close(out)
+        out.conversations.changed(out.surroundings.policy, time.time())
         relay.stop_where(doomed(before.settings, out))
 
     def _record_config(self, outcome: str) -> None:

@@ -41,12 +41,11 @@ def _api(issuer: Issuer) -> str:
     return f"{named[0].removesuffix('/')}/" if named else ""
 
 
-def refused(who: Who, principal: Principal, unmet: str, issuer: Issuer | None) -> NotPermitted:
-    """The refusal of *principal*, of *issuer*, who fails *unmet* of *who*: where scopes alone are lacking, it names
-    them."""
-    reason = f"inbound.who: {unmet}"
+def refused(who: Who, principal: Principal, reason: str, issuer: Issuer | None) -> NotPermitted:
+    """The refusal of *principal*, of *issuer*, who may not call the agent for that *reason*. Where *who* asks for
+    scopes and nothing else is lacking, it names them."""
     scopes = named(who)
-    if not scopes or not who.met(replace(principal, scopes=principal.scopes | scopes)):
+    if not scopes or who.met(principal) or not who.met(replace(principal, scopes=principal.scopes | scopes)):
         return NotPermitted(reason)
     return InsufficientScope.of(asked(scopes, () if issuer is None else (issuer,)), reason)
 

@@ -61,7 +61,7 @@ ROUTE_SECTION = Section(
         ),
         "insecure": Key(Flag(), False, "Whether the credential may go over plain http to another machine."),
         "unattended": Key(Flag(), False, "Whether calls need no handle; its provider must act as the agent."),
-        "mcp": Key(Flag(), False, "Whether it is an MCP server.", now=False),
+        "mcp": Key(Flag(), False, "Whether it is an MCP server: its tools are filtered by principal."),
         "timeouts": Key(
             Section(
                 _times,
@@ -119,8 +119,8 @@ CAPABILITY_SECTION = Section(
         "routes": Key(List(ROUTE, "a list of routes"), [], "The routes that it allows."),
         "methods": Key(METHODS, None, "The methods that it allows on them.", shown="all"),
         "paths": Key(PATHS, None, "The paths that it allows on them.", shown="all"),
-        "tools": Key(List(TOOL, "a list of tools"), [], "The tools that it allows.", now=False),
-        "arguments": Key(ARGUMENTS, {}, "The values that arguments of the tools may have.", now=False),
+        "tools": Key(List(TOOL, "a list of tools"), [], "The tools that it allows."),
+        "arguments": Key(ARGUMENTS, {}, "The values that arguments of the tools may have."),
         "hours": Key(OneOrMore(HOURS, tuple), [], "When it holds.", shown="always"),
         "consent_text": Key(SENTENCES, None, "What users are told when they are asked, in plain words."),
     },

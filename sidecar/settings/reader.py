@@ -8,7 +8,7 @@ from typing import Any
 
 from sidecar.identity.issuer import introduced
 from sidecar.policy.capability import Who
-from sidecar.settings import checks, known, people, sockets, ways
+from sidecar.settings import checks, known, people, policies, sockets, ways
 from sidecar.settings.digest import digest
 from sidecar.settings.place import Node, Scalar, Table, Unreadable, tree
 from sidecar.settings.problem import Misfit, Problem, Problems
@@ -61,7 +61,7 @@ def _settings(reading: Reading) -> Settings | None:
         return None
     settings = _complete(reading, parts)
     reading.resolve()
-    for check in chain(sockets.CHECKS, checks.CHECKS, ways.CHECKS, known.CHECKS, people.CHECKS):
+    for check in chain(sockets.CHECKS, checks.CHECKS, ways.CHECKS, known.CHECKS, people.CHECKS, policies.CHECKS):
         for finding in check(settings):
             reading.found(*finding)
     for check in chain(known.REMARKS, people.REMARKS):

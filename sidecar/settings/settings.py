@@ -138,10 +138,16 @@ class Telemetry(NamedTuple):
     sample: float
 
 
+class PolicyFile(NamedTuple):
+    path: Path
+    text: str
+
+
 class PolicyMode(NamedTuple):
     mode: Literal["enforce", "shadow"]
     explain: Literal["record", "agent"]
-    files: tuple[Path, ...]
+    files: tuple[PolicyFile, ...]
+    """A team's own Cedar policies."""
 
 
 class Health(NamedTuple):

@@ -38,6 +38,7 @@ from sidecar.settings.words import (
     ISSUER,
     LISTEN,
     NAME,
+    POLICY,
     POSITIVE,
     SECRET,
     STATE_KEY,
@@ -188,13 +189,13 @@ CONFIGURATION = Section(
             Section(
                 PolicyMode,
                 {
-                    **later(
-                        {"mode": Key(Word("enforce", "shadow"), "enforce", "`shadow` refuses nothing, records all.")}
-                    ),
+                    "mode": Key(Word("enforce", "shadow"), "enforce", "`shadow` refuses nothing, and records all."),
                     "explain": Key(
                         Word("record", "agent"), "record", "Whether a denial's reason goes into the answer as well."
                     ),
-                    **later({"files": Key(List(FILE, "a list of files"), [], "Policies of your own.")}),
+                    "files": Key(
+                        List(POLICY, "a list of files"), [], "Cedar policies of your own, beside those of capabilities."
+                    ),
                 },
             ),
             {},

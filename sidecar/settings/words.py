@@ -6,6 +6,7 @@ from pathlib import Path
 from sidecar.settings import addresses, credentials, measures, messages
 from sidecar.settings.problem import Misfit
 from sidecar.settings.reading import At
+from sidecar.settings.settings import PolicyFile
 from sidecar.settings.shapes import Text
 from sidecar.wire.endpoint import Endpoint, Unix
 
@@ -28,6 +29,11 @@ def _folder(path: Path, at: At) -> Path:
 
 def _existing(path: Path, at: At) -> Path:
     return at.reading.source.existing(str(path))
+
+
+def _policy(path: Path, at: At) -> PolicyFile:
+    source = at.reading.source
+    return PolicyFile(source.rooted(path), source.file(str(path)))
 
 
 def _https(text: str, at: At) -> str:
@@ -85,6 +91,7 @@ METHOD = Text("an HTTP method", "GET", messages.method, form=messages.METHOD)
 HEADER = Text("the name of a header", "X-Api-Key", messages.header, form=messages.HEADER)
 
 FOLDER = Text("a folder", "/var/lib/sidecar", Path, finish=_folder)
+POLICY = Text("a file of Cedar policies", "/etc/sidecar/own.cedar", Path, finish=_policy)
 FILE = Text("a file", "/etc/sidecar/file.pem", Path, finish=_existing)
 
 SECRET = Text("a secret on one line", "{env: NAME}", credentials.secret, secret=True)

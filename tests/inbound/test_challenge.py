@@ -54,7 +54,7 @@ def test_the_scopes_of_a_condition_are_those_that_let_someone_in(who: Who, scope
 )
 def test_who_lacks_scopes_alone_is_told_which(who: Who, held: tuple[str, ...], scopes: tuple[str, ...]) -> None:
     principal = replace(ALICE, scopes=frozenset(held))
-    refusal = refused(who, principal, "scopes: none of those", None)
+    refusal = refused(who, principal, "inbound.who: scopes: none of those", None)
     assert isinstance(refusal, InsufficientScope)
     assert (refusal.scopes, refusal.code, refusal.status) == (scopes, "not_permitted", 403)
     assert refusal.reason == "inbound.who: scopes: none of those"
@@ -71,7 +71,7 @@ def test_who_lacks_scopes_alone_is_told_which(who: Who, held: tuple[str, ...], s
     ],
 )
 def test_who_lacks_more_is_told_nothing_of_scopes(who: Who, held: tuple[str, ...]) -> None:
-    refusal = refused(who, replace(ALICE, scopes=frozenset(held)), "groups: none of ops", None)
+    refusal = refused(who, replace(ALICE, scopes=frozenset(held)), "inbound.who: groups: none of ops", None)
     assert type(refusal) is NotPermitted
     assert challenge(refusal, ("chat",), METADATA) is None
 

@@ -44,7 +44,7 @@ egress:
         ),
         "local": Route("local", "http://127.0.0.1:9000", private=True, methods=frozenset({"GET"})),
     }
-    assert "egress.routes.whole.mcp has no effect yet" in settings.notes
+    assert not [note for note in settings.notes if "yet" in note]
 
 
 @pytest.mark.parametrize(
@@ -119,9 +119,7 @@ def test_a_capability_is_read(read: Read) -> None:
             consent_text="Find things.\nFor you.",
         ),
     }
-    assert [note for note in settings.notes if note.startswith("capabilities")] == [
-        f"capabilities.all.{key} has no effect yet" for key in ("tools", "arguments")
-    ]
+    assert not [note for note in settings.notes if note.startswith("capabilities")]
 
 
 @pytest.mark.parametrize(

@@ -191,8 +191,8 @@ def test_what_is_there_is_judged_where_it_is_checked_too(wrong: Wrong) -> None:
 
 def test_problems_carry_the_notes(read: Read) -> None:
     with pytest.raises(Problems) as found:
-        read("policy: {mode: shadow}\nreload: x")
-    assert found.value.notes == ("policy.mode has no effect yet",)
+        read("agentcore: {enabled: true}\nreload: x")
+    assert found.value.notes == ("agentcore.enabled has no effect yet",)
 
 
 SECRETIVE = """

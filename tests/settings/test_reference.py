@@ -14,7 +14,7 @@ def test_a_row_says_key_value_default_and_meaning() -> None:
     assert "| `audit.subjects` | `hashed`, `plain` | `hashed` | How principals stand in events. |" in rows
     assert "| `inbound.tls` | a table | none | Serve TLS with this certificate. |" in rows
     assert "| `inbound.limits` | a table | as below | What is refused beyond. |" in rows
-    assert "| `policy.mode` ○ | `enforce`, `shadow` | `enforce` | " in page()
+    assert "| `agentcore.enabled` ○ | true or false | `false` | " in page()
 
 
 def test_types_with_the_same_keys_share_a_table() -> None:

@@ -22,6 +22,7 @@ from sidecar.settings.settings import (
     Jwks,
     Lifetimes,
     Limits,
+    PolicyFile,
     PolicyMode,
     Run,
     State,
@@ -72,7 +73,7 @@ def test_what_is_not_given_has_its_default(read: Read) -> None:
 
 def test_every_key_may_be_given(read: Read, tmp_path: Path) -> None:
     for name in ("cert.pem", "key.pem", "ca.pem", "policy.cedar"):
-        (tmp_path / name).write_text("content")
+        (tmp_path / name).write_text("forbid (principal, action, resource);\n")
     settings = read(
         """
 agent:
@@ -140,7 +141,8 @@ development: false
     assert settings.run == Run(tmp_path / "run")
     assert settings.audit == Audit(False, "plain", 86400, 1048576, True)
     assert settings.telemetry == Telemetry("http://otel:4317", "grpc", {"Authorization": Secret("Bearer hunter2")}, 0.5)
-    assert settings.policy == PolicyMode("shadow", "agent", (tmp_path / "policy.cedar",))
+    own = PolicyFile(tmp_path / "policy.cedar", "forbid (principal, action, resource);")
+    assert settings.policy == PolicyMode("shadow", "agent", (own,))
     assert settings.admin is not None
     assert settings.admin == Admin(Unix(tmp_path / "admin.sock"), None, settings.admin.who)
     assert settings.tls.ca_file == tmp_path / "ca.pem"
@@ -156,8 +158,6 @@ LATER = [
     "agentcore.enabled",
     "agentcore.trust_user_ids",
     "agentcore.session_uri_only",
-    "policy.mode",
-    "policy.files",
     "admin",
 ]
 """What is read and checked before its room is built, in the order of the table."""
