@@ -49,16 +49,19 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# One that has no end is taken to the end of the text: to look for the next from each quotation mark within would take
+# the square of its length.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def _depth(text: bytes) -> int:
     """The deepest nesting of brackets outside strings."""
     deepest = depth = 0
-    for character in _STRING.sub(b"", text):
+    for character in _STRING.sub(b"", text).translate(None, _NO_BRACKETS):
         if character in b"[{":
             depth += 1
             deepest = max(deepest, depth)
-        elif character in b"]}":
+        else:
             depth -= 1
     return deepest

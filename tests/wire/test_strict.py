@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -116,6 +117,14 @@ def test_brackets_in_strings_are_no_depth() -> None:
 def test_depth_that_only_the_parser_finds_too_deep_is_refused() -> None:
     with pytest.raises(ValueError, match="too deep"):
         json_object(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", most_depth=200_000)
+
+
+@pytest.mark.parametrize("text", [b'{"' + b'\\"' * 200_000, b'{"' + b"\\" * 400_001, b'{"a":"' + b"x" * 400_000])
+def test_a_string_without_an_end_is_refused_in_no_time(text: bytes) -> None:
+    began = time.process_time()
+    with pytest.raises(ValueError, match=r".+"):
+        json_object(text)
+    assert time.process_time() - began < 1.0
 
 
 @examples(60)
