@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from sidecar import __version__
 
 if TYPE_CHECKING:
+    from sidecar.assembly.judge import Said
     from sidecar.settings import Problem, Settings
     from sidecar.wire.endpoint import Endpoint
 
@@ -86,6 +87,11 @@ def parser() -> argparse.ArgumentParser:
     ):
         running = add(name, command, says, json=True)
         _reached(running)
+    policy = add(
+        "policy", _policy, "print the Cedar policies that capabilities compile to; or test, or propose", json=True
+    )
+    _policies(policy)
+    _explained(add("explain", _explain, "why somebody may do something or not; or everything that they may", json=True))
     grants = _reached(add("grants", _grants, "list what users granted, or revoke some of it", json=True))
     grants.add_argument("what", choices=("list", "revoke"))
     grants.add_argument("grant", nargs="*", metavar="GRANT", help="the ids of those to revoke, as listed")
@@ -106,6 +112,37 @@ def _reached(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """*command* is answered by a running sidecar."""
     command.add_argument("--socket", type=Path, metavar="PATH", help="default: control.sock in state.dir")
     return command
+
+
+def _policies(policy: argparse.ArgumentParser) -> None:
+    """What ``sidecar policy`` does besides."""
+    policy.set_defaults(what=None)
+    kinds = policy.add_subparsers(title="besides", metavar="test|propose", dest="what")
+    test = kinds.add_parser("test", help="hold a team's expectations against the configuration")
+    test.add_argument("file", type=Path, metavar="FILE", help="the expectations, YAML")
+    propose = kinds.add_parser("propose", help="print the fewest capabilities for what the audit log shows")
+    propose.add_argument("--from", dest="log", type=Path, metavar="LOG", help="another log than that in state.dir")
+    for one in (test, propose):  # where they aren't given here, they may have been before
+        one.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=f"default: {CONFIG}")
+        one.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+
+
+def _explained(command: argparse.ArgumentParser) -> None:
+    who = command.add_mutually_exclusive_group()
+    who.add_argument("--claims", metavar="FILE", help="who: a token's claims as JSON; - reads standard input")
+    who.add_argument("--token", metavar="FILE", help="who: a token, whose signature isn't looked at; - likewise")
+    who.add_argument("--agent", action="store_true", help="who: the agent, for itself")
+    who.add_argument("--table", action="store_true", help="nobody: who can do what")
+    command.add_argument("--issuer", metavar="NAME", help="whose claims they are, where iss doesn't say")
+    what = command.add_mutually_exclusive_group()
+    what.add_argument("--route", metavar="NAME", help="what: a call on that route")
+    what.add_argument("--provider", metavar="NAME", help="what: that provider's token or key")
+    what.add_argument("--tool", metavar="ROUTE/TOOL", help="what: that tool")
+    command.add_argument("--method", metavar="M", help="of the call; default: GET")
+    command.add_argument("--path", metavar="P", help="of the call, below the route's url; default: /")
+    command.add_argument("--scope", action="append", metavar="S", help="of the token; several are given one by one")
+    command.add_argument("--arguments", metavar="JSON", help="of the tool; without them: whether it may be seen")
+    command.add_argument("--at", metavar="TIME", help="when, as in 2026-11-24T22:00:00+01:00; default: now")
 
 
 def _serve(chosen: argparse.Namespace) -> int:
@@ -228,6 +265,47 @@ def _reload(chosen: argparse.Namespace) -> int:
         _print_problems(answer["problems"], sys.stderr)
         print("The configuration that was in force stays in force.", file=sys.stderr)
     return 0 if answer["taken"] else PROBLEMS
+
+
+def _policy(chosen: argparse.Namespace) -> int:
+    import time
+
+    from sidecar import settings
+    from sidecar.assembly import policing
+
+    read = settings.load(chosen.config, os.environ, strict=False)
+    try:
+        if chosen.what == "test":
+            said = policing.tested(read, chosen.file, time.time())  # noqa: TID251 - a command's own clock
+        else:
+            said = policing.printed(read) if chosen.what is None else policing.proposed(read, chosen.log)
+    except OSError as error:
+        _say(f"{error.filename} can't be read: {error.strerror}")
+        return FAILED
+    return _told(chosen, said)
+
+
+def _told(chosen: argparse.Namespace, said: "Said") -> int:
+    if chosen.json:
+        _print_json(said.json)
+    else:
+        _print_lines(said.lines)
+    return 0 if said.well else FAILED
+
+
+def _explain(chosen: argparse.Namespace) -> int:
+    import time
+
+    from sidecar import settings
+    from sidecar.assembly import questions
+
+    read = settings.load(chosen.config, os.environ, strict=False)
+    try:
+        said = questions.answer(read, vars(chosen), sys.stdin.buffer, time.time())  # noqa: TID251 - a command's own clock
+    except questions.Unusable as error:
+        _say(str(error))
+        return PROBLEMS
+    return _told(chosen, said)
 
 
 def _grants(chosen: argparse.Namespace) -> int:

@@ -68,7 +68,8 @@ class TestUsage:
     def test_an_unknown_command_is_answered_with_those_there_are(self, tmp_path: Path) -> None:
         done = sidecar("grant", cwd=tmp_path)
         assert done.returncode == 2
-        for command in ("serve", "env", "check", "schema", "demo", "status", "reload", "grants", "keys"):
+        known = "serve env check schema demo status reload policy explain grants keys"
+        for command in known.split():
             assert f"'{command}'" in done.stderr
 
     def test_no_command_is_wrong_usage(self, tmp_path: Path) -> None:
@@ -343,3 +344,62 @@ class TestRunning:
         done = sidecar(command, cwd=folder)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith(f"sidecar: no sidecar runs at {folder}/state/control.sock")
+
+
+DECLARED = """\
+egress: {routes: {crm: {url: "https://crm.example.com"}}}
+capabilities: {sell: {who: {groups: [sales]}, routes: [crm]}}
+"""
+ALICE = '{"uid": "alice", "groups": ["eng", "ops"]}'
+
+
+class TestPolicy:
+    """What they say is in tests/assembly: here it is how they are called, and how they end."""
+
+    @pytest.fixture
+    def folder(self, folder: Path) -> Path:
+        (folder / "config" / "sidecar.yaml").write_text(GOOD + DECLARED)
+        (folder / "alice.json").write_text(ALICE)
+        return folder
+
+    def test_a_denial_is_explained_and_ends_with_1(self, folder: Path) -> None:
+        done = sidecar("explain", "--claims", "alice.json", "--issuer", "okta", "--route", "crm", cwd=folder)
+        assert (done.returncode, done.stderr) == (1, "")
+        assert done.stdout.splitlines()[1] == "  needs group sales; alice has eng, ops"
+
+    def test_what_is_allowed_ends_with_0_and_can_be_read_by_programs(self, folder: Path) -> None:
+        done = sidecar("explain", "--table", "--json", cwd=folder)
+        assert (done.returncode, json.loads(done.stdout)[0]["capability"]) == (0, "sell")
+
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [
+            (("explain", "--agent", "--route", "crn"), 'sidecar: "crn" is not a route. Did you mean "crm"?'),
+            (("policy", "test"), "usage: sidecar policy test "),
+            (("policy", "try"), "usage: sidecar policy "),
+            (("policy", "test", "bad.yaml"), "bad.yaml:"),
+        ],
+    )
+    def test_what_cannot_be_asked_ends_with_2(self, folder: Path, arguments: tuple[str, ...], says: str) -> None:
+        done = sidecar(*arguments, cwd=folder)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(says)
+
+    def test_the_policies_are_printed(self, folder: Path) -> None:
+        done = sidecar("policy", cwd=folder)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert '@capability("sell")' in done.stdout
+
+    def test_expectations_that_do_not_hold_end_with_1(self, folder: Path) -> None:
+        (folder / "e.yaml").write_text("- {principal: agent, route: crm, expect: allow}\n")
+        (folder / "config" / "sidecar.yaml").rename(folder / "other.yaml")
+        done = sidecar("policy", "test", "--config", "other.yaml", "e.yaml", cwd=folder)
+        assert (done.returncode, done.stderr) == (1, "")
+        assert sidecar("policy", "--config", "other.yaml", "test", "e.yaml", cwd=folder).stdout == done.stdout
+        assert done.stdout.endswith("e.yaml: 1 case, 1 not as expected\n")
+
+    def test_proposals_are_made_of_a_log_that_is_there(self, folder: Path) -> None:
+        done = sidecar("policy", "propose", "--from", "nowhere", cwd=folder)
+        assert (done.returncode, done.stderr) == (1, "sidecar: nowhere can't be read: No such file or directory\n")
+        (folder / "log").write_text("")
+        assert sidecar("policy", "propose", "--from", "log", "--json", cwd=folder).returncode == 0

@@ -16,10 +16,18 @@ class Verdict:
     capability: str | None = None
     """The one that allows it, or came nearest; ``inbound.who`` where the principal may not call the agent at all."""
     failures: tuple[Failure, ...] = ()
+    """What the one that came nearest fails."""
+    hurdles: tuple[Failure, ...] = ()
+    """What stands in the way whatever is declared under capabilities."""
     shadow: bool = False
     """It isn't allowed, and is let through all the same: ``policy.mode`` is ``shadow``."""
     notes: tuple[str, ...] = ()
     """What else it takes."""
+
+    @property
+    def against(self) -> tuple[Failure, ...]:
+        """Everything that speaks against it."""
+        return (*self.hurdles, *self.failures)
 
     @property
     def outcome(self) -> str:
@@ -49,8 +57,8 @@ class Expectation:
         if self.capability is not None and verdict.capability != self.capability:
             what = "allowed by" if verdict.allowed else "nearest is"
             return f"expected {what} {self.capability}, got {verdict.capability or 'none'}"
-        if self.failed is not None and not any(_is(self.failed, failure.condition) for failure in verdict.failures):
-            names = ", ".join(_name(failure.condition) for failure in verdict.failures)
+        if self.failed is not None and not any(_is(self.failed, failure.condition) for failure in verdict.against):
+            names = ", ".join(_name(failure.condition) for failure in verdict.against)
             return f"expected {self.failed} to fail, got {names or 'no condition that does'}"
         return None
 

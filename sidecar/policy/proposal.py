@@ -82,13 +82,11 @@ def _together(things: Iterable[tuple[Thing, Use, Who, int]]) -> Iterator[Proposa
 
     def put(provider: str | None, thing: Thing, use: Use, who: Who, besides: int) -> None:
         bundle = bundles.setdefault(provider, Proposal("", who, provider))
-        if thing.sort == "routes":
-            bundle.routes.add(thing.name)
+        if thing.sort == "credential":
+            bundle.scopes |= {thing.scope} - {""}
+        else:
+            (bundle.routes if thing.sort == "routes" else bundle.tools).add(thing.name)
             bundle.scopes |= use.scopes if provider is not None else set()
-        elif thing.sort == "tools":
-            bundle.tools.add(thing.name)
-        elif thing.scope:
-            bundle.scopes.add(thing.scope)
         bundle.principals |= use.did
         bundle.calls += use.calls
         bundle.besides = max(bundle.besides, besides)

@@ -93,6 +93,13 @@ def test_what_needs_different_providers_is_several() -> None:
     }
 
 
+def test_a_tool_whose_server_takes_scopes_needs_them() -> None:
+    said = event(Name.TOOL_CALLED, "h_alice", tool="travel/list", provider="google", scopes=["read"])
+    assert proposed([*SALES, said], "travel") == {
+        "travel-list": {"who": "any", "provider": "google", "scopes": ["read"], "tools": ["travel/list"]}
+    }
+
+
 def test_a_key_that_is_handed_out_needs_its_provider_alone() -> None:
     assert proposed([event(Name.TOKEN_VENDED, AGENT, provider="cloud")]) == {
         "cloud-agent": {"who": "agent", "provider": "cloud"}
