@@ -23,17 +23,19 @@ _EVENTS = "events"
 
 
 def printed(settings: Settings) -> Said:
-    """The Cedar policies that decide, each with what it comes from."""
+    """The Cedar policies that decide, each with what it comes from; own files as they stand."""
     from sidecar.policy.compiled import compiled, entered
 
     boxes = ways.toolboxes(settings)
     policies = [entered(settings.inbound.who)]
     for capability in settings.capabilities.values():
         policies += compiled(capability, boxes)
+    own = [(str(file.path), file.text) for file in settings.policy.files]
     lines = [line for each in policies for line in ("", f"// {_origin(each.capability)}", *each.text.splitlines())]
+    lines += [line for file, text in own for line in ("", f"// {file}", *text.splitlines())]
     said = [{"capability": each.capability, "acts": list(each.acts), "policy": each.text} for each in policies]
     begins = [] if settings.capabilities else [f"// {NOTHING}"]
-    return Said([*begins, *lines][not begins :], {"policies": said})
+    return Said([*begins, *lines][not begins :], {"policies": said, "files": dict(own)})
 
 
 def _origin(capability: str) -> str:

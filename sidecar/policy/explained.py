@@ -55,7 +55,8 @@ def called(principal: Principal | None) -> str:
 
 
 def _said(decision: Decision) -> tuple[Failure, ...]:
-    return (Failure(decision.failed, decision.failed),) if decision.failed else ()
+    """Of a policy that goes on by itself: "it forbids this"."""
+    return (Failure(decision.failed, decision.failed.removeprefix("it ")),) if decision.failed else ()
 
 
 def _failures(

@@ -40,6 +40,14 @@ def test_where_nothing_is_declared_nothing_is_allowed_outward(tmp_path: Path) ->
     assert [each["capability"] for each in said.json["policies"]] == ["inbound.who"]
 
 
+def test_policies_of_ones_own_are_printed_beside(tmp_path: Path) -> None:
+    own = tmp_path / "own.cedar"
+    own.write_text('forbid (principal, action == Action::"call", resource == Route::"model");\n')
+    said = policing.printed(configured(tmp_path, TEXT + "policy: {files: [own.cedar]}\n"))
+    assert said.lines[-2:] == [f"// {own}", own.read_text().strip()]
+    assert said.json["files"] == {str(own): own.read_text().strip()}
+
+
 # expectations
 
 EXPECTATIONS = """\

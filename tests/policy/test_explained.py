@@ -163,14 +163,14 @@ class Forbids:
     """A policy of one's own, which forbids what a capability allows."""
 
     def decide(self, access: Access, now: float) -> Decision:
-        return Decision(None, nearest="night.cedar", failed="forbidden")
+        return Decision(None, nearest="night.cedar", failed="it forbids this")
 
 
 def test_what_a_policy_of_ones_own_says_is_told_as_it_is() -> None:
     declared = Declared([Capability("c", Who(), routes=among("r"))])
     policy: Any = Forbids()
     explanation = explain(policy, declared, Who(), Access(ALICE, "r"), NOW)
-    assert (explanation.decision.nearest, said(explanation)) == ("night.cedar", ["forbidden"])
+    assert (explanation.decision.nearest, said(explanation)) == ("night.cedar", ["forbids this"])
 
 
 _VALUES = st.frozensets(st.sampled_from(["a", "b:c", "d.e", "all[0].x"]), min_size=1, max_size=2)
