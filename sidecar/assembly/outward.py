@@ -18,6 +18,7 @@ from sidecar.assembly.house import named
 from sidecar.assembly.keeping import needed
 from sidecar.egress import passing
 from sidecar.egress.address import Network, refused
+from sidecar.egress.conversations import Conversations
 from sidecar.egress.destination import Destination
 from sidecar.egress.dial import Way
 from sidecar.egress.door import Door, Manners
@@ -57,6 +58,7 @@ class Outward:
     record: Record
     surroundings: ApiSurroundings
     """What the identity API works with."""
+    conversations: Conversations
 
     def sweep(self, now: float) -> None:
         for out in self.exits.values():
@@ -98,6 +100,7 @@ def outward(
     exits = {
         leg.route.name: _exit(leg, settings, ground, sources, tls, before if same_world else None) for leg in routes
     }
+    conversations = before.conversations if before is not None else Conversations()
     door = Door(
         manners=Manners(
             agent=ground.agent.reveal().encode() if ground.agent is not None else None,
@@ -118,10 +121,10 @@ def outward(
         api=api,
         clock=time.time,
         prompt=prompt,
+        conversations=conversations,
     )
-    return Outward(
-        settings, door, routes, exits, sources, record, _surroundings(settings, ground, policy, sources, tracer)
-    )
+    surroundings = _surroundings(settings, ground, policy, sources, tracer)
+    return Outward(settings, door, routes, exits, sources, record, surroundings, conversations)
 
 
 def _surroundings(
@@ -284,10 +287,10 @@ def doomed(before: Settings, after: Outward) -> Callable[[Peer, Passage | None],
     """What may not go on after a reload: whatever goes by a route, provider or capability that is gone or changed, and
     where a team's own policies or the mode have changed, whatever goes by a route: nobody knows what they would say."""
     now = after.settings
+    decided = (before.policy.mode, before.policy.files) != (now.policy.mode, now.policy.files)
     providers = _changed(before.providers, now.providers)
     capabilities = _changed(before.capabilities, now.capabilities)
     routes = _changed(before.egress.routes, now.egress.routes) | {
-    decided = (before.policy.mode, before.policy.files) != (now.policy.mode, now.policy.files)
         name for name, route in before.egress.routes.items() if route.provider in providers
     }
     destinations = {Destination.of_url(before.egress.routes[name].url) for name in routes}
