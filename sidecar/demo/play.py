@@ -63,6 +63,7 @@ def _invite(stage: Stage, terminal: Terminal) -> None:
             'curl -i $AGENT/whoami -H "Authorization: Bearer $TOKEN"',
             'curl -N $AGENT/stream -H "Authorization: Bearer $TOKEN"',
             'curl $AGENT/look-up/calendar/events -H "Authorization: Bearer $TOKEN"',
+            'curl $AGENT/tools -H "Authorization: Bearer $TOKEN"',
             "curl -i $AGENT/",
             "",
             "# a token that has expired, and one for another audience",

@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -84,6 +87,7 @@ state: {{dir: "{home}/state"}}
 run: {{dir: "{home}/run"}}
 audit: {{journal: 1MiB}}
 """
+FILE = "sidecar.yaml"
 _PATIENCE = 60
 """How often the audit file is looked at for an event, every 50 ms."""
 
@@ -124,6 +128,8 @@ class Stage:
     """The consent pages."""
     browser: Visitor
     """Alice's."""
+    _environ: Mapping[str, str] = field(repr=False)
+    """Of commands that read the configuration."""
     _issuer: Issuer
     _http: aiohttp.ClientSession
 
@@ -142,6 +148,19 @@ class Stage:
         async with self._http.get(self.inbound + path, headers=headers) as response:
             async for piece in response.content.iter_any():
                 yield clock() - begun, piece
+
+    async def explained(self, person: Person, tool: str) -> list[str]:
+        """What ``sidecar explain`` prints about *person* and *tool*."""
+        command = (sys.executable, "-m", "sidecar", "explain", "--config", str(self.home / FILE), "--token", "-")
+        process = await asyncio.create_subprocess_exec(
+            *(*command, "--tool", tool),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self._environ,
+        )
+        said, _ = await process.communicate(self.token(person).encode())
+        return said.decode().splitlines()
 
     async def record(self, trace_id: str, most: int) -> list[dict[str, Any]]:
         """The events of *trace_id* in the audit file, oldest first, waiting a moment for *most* of them."""
@@ -185,7 +204,7 @@ async def staged(clock: Callable[[], float]) -> AsyncIterator[Stage]:
             pages=f"http://{pages}",
             pages_at=pages,
         )
-        file = home / "sidecar.yaml"
+        file = home / FILE
         file.write_text(shown + _PLACES.format(home=home))
         environ = {"CALENDAR_KEY": calendar.key}
         sidecar = await stack.enter_async_context(assembly.running(settings.load(file, environ), file, environ))
@@ -204,6 +223,7 @@ async def staged(clock: Callable[[], float]) -> AsyncIterator[Stage]:
             travel=travel,
             pages=f"http://{pages}",
             browser=Visitor(browser),
+            _environ=os.environ | environ,
             _issuer=signer,
             _http=http,
         )

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sidecar.demo import agreement, tools
 from sidecar.demo.agent import EVENTS, PAUSE
 from sidecar.demo.calendar import KEY_HEADER
 from sidecar.demo.issuer import ALICE, BOB, Person
@@ -26,6 +27,8 @@ class Story:
     """Alice's application has begun this trace: every call of hers belongs to it."""
     seen: dict[str, str] = field(default_factory=dict)
     """Person → the principal that the handler saw."""
+    declared: dict[str, str] = field(default_factory=dict)
+    """Person → the tools that the handler was told of."""
 
     async def tell(self) -> bool:
         """All chapters in order; whether every step held."""
@@ -45,6 +48,7 @@ class Story:
             ("A stream", self.stream),
             ("The agent looks something up", self.look_up),
             ("What it may not have", self.denied),
+            ("A tool that Bob doesn't see", self.tools),
             ("Alice is asked, once", self.consent),
             ("The record", self.record),
         )
@@ -157,46 +161,11 @@ class Story:
             self.terminal.step(f"refused: {code}", answer.get("code") == code, answer)
         self.terminal.step("none of it got there", len(self.stage.calendar.asked) == 2)
 
+    async def tools(self) -> None:
+        await tools.tell(self.stage, self.terminal, self._of_alice(), self._with(BOB), self.declared)
+
     async def consent(self) -> None:
-        self.terminal.say(
-            """Alice has a calendar of her own, elsewhere. The agent can't have its token before she has agreed: its
-            call is answered with a link, on a host on which only the sidecar writes."""
-        )
-        if (link := await self._asked_for("no consent yet")) is None:
-            return
-        self.terminal.say("In her browser she says who she is, at the issuer that she always uses, and agrees:")
-        page = await self.stage.browser.open(link)
-        self.terminal.step(f"the page asks: {page.heading}", "would like to use your Own account" in page.heading)
-        page = await self.stage.browser.send(page)
-        page = await self.stage.browser.send(page, person="alice")
-        page = await self.stage.browser.send(page, account="alice", scope="calendar.read", decision="allow")
-        self.terminal.step(f"and says at the end: {page.heading}", page.heading == "Own is connected", page.heading)
-        for what in ("with her token attached", "without asking again"):
-            answer = (await self._own()).json()
-            self.terminal.answers(f"her calendar: {answer.get('status')}", [str(answer.get("answer"))])
-            self.terminal.step(f"the agent reads it, {what}", answer.get("status") == 200, answer)
-        self.terminal.step("her calendar and no other", self.stage.sandbox.asked == ["alice"] * 2)
-        self.terminal.say(f"She can end it whenever she likes, under {self.stage.pages}/accounts:")
-        page = await self.stage.browser.open(f"{self.stage.pages}/accounts/disconnect/own")
-        page = await self.stage.browser.send(page, "/disconnect/own")
-        self.terminal.step("she disconnects", page.heading == "Connected accounts", page.heading)
-        await self._asked_for("and the agent has to ask again")
-
-    async def _own(self) -> Answer:
-        self.terminal.asks("GET /look-up/own/events", ["Authorization: Bearer <Alice's token>"])
-        return await self.stage.call("/look-up/own/events", self._with(ALICE))
-
-    async def _asked_for(self, what: str) -> str | None:
-        """The link that the agent's call is answered with; ``None``: there is none, which the step says."""
-        answer = (await self._own()).json()
-        link = _link(answer.get("answer"))
-        where, _, session = link.rpartition("/")
-        self.terminal.answers(
-            f"{answer.get('status')}", [f"Sidecar-Error: {answer.get('code')}", f"{where}/…" if session else ""]
-        )
-        expected = answer.get("code") == "consent_required" and link.startswith(f"{self.stage.pages}/connect/")
-        self.terminal.step(what, expected, answer.get("code"))
-        return link if expected else None
+        await agreement.tell(self.stage, self.terminal, self._with(ALICE))
 
     async def record(self) -> None:
         self.terminal.say(
@@ -209,9 +178,11 @@ class Story:
             *["identity.rejected"] * 4,
             *["identity.init"] * 2,
             "identity.credential_attached",
+            *["identity.init", "identity.credential_attached", "identity.tools_listed"],
+            *["identity.init", "identity.tool_called"],
         ]
         events = await self.stage.record(self.trace_id, len(expected))
-        self.terminal.table({f"{number}  {event['name']}": _said(event) for number, event in enumerate(events, 1)})
+        self.terminal.table({f"{number:2}  {event['name']}": _said(event) for number, event in enumerate(events, 1)})
         names = [event["name"] for event in events]
         self.terminal.step("every call of hers is there, and those that were refused", names == expected, names)
         mine = [event for event in events if event["name"] != "identity.rejected"]
@@ -234,6 +205,7 @@ class Story:
         groups = headers.get("x-identity-groups", "").split(",")
         self.terminal.step(f"it knows {name.capitalize()}'s groups", set(groups) == set(person.groups), groups)
         self.seen[name] = headers.get("x-identity-principal", "")
+        self.declared[name] = headers.get("x-identity-tools", "")
         return headers
 
     def _with(self, person: Person, token: str | None = None) -> dict[str, str]:
@@ -251,15 +223,6 @@ class Story:
     def _refusal(self, answer: Answer, status: int, code: str) -> None:
         found = answer.status, answer.headers.get("sidecar-error"), answer.json().get("code")
         self.terminal.step(f"refused: {status} {code}", found == (status, code, code), found)
-
-
-def _link(problem: object) -> str:
-    """Where a user agrees; empty where *problem* doesn't say."""
-    try:
-        said = json.loads(problem) if isinstance(problem, str) else None
-    except ValueError:
-        said = None
-    return str(said.get("authorization_url", "")) if isinstance(said, dict) else ""
 
 
 def _tampered(token: str) -> str:
@@ -286,7 +249,9 @@ def _lower(headers: Mapping[str, str] | None) -> dict[str, str]:
 def _said(event: Mapping[str, Any]) -> str:
     """An event in a few words."""
     attributes = event.get("attributes", {})
-    words = (attributes.get(name) for name in ("http.request.method", "url.path", "identity.reason"))
+    words = [attributes.get(name) for name in ("http.request.method", "url.path", "identity.tool", "identity.reason")]
+    if "identity.tools.shown" in attributes:
+        words.append(f"{attributes['identity.tools.shown']} shown, {attributes['identity.tools.hidden']} hidden")
     return "  ".join(str(word) for word in words if word)
 
 

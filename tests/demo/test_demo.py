@@ -41,7 +41,7 @@ def test_every_step_of_the_story_holds_and_nothing_is_left(environ: dict[str, st
     assert done.returncode == 0, done.stdout + done.stderr
     assert "✗" not in done.stdout
     assert re.search(r"✓ every step held: (\d+) of \1\n", done.stdout)
-    assert re.findall(r"^(\d+)  ", done.stdout, re.MULTILINE) == [str(number) for number in range(1, 11)]
+    assert re.findall(r"^(\d+)  ", done.stdout, re.MULTILINE) == [str(number) for number in range(1, 12)]
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert done.stderr == ""
     assert [*scratch.iterdir()] == []
