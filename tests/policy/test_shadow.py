@@ -57,4 +57,4 @@ def test_what_is_remembered_is_bounded() -> None:
 
 def test_what_decides_otherwise_can_be_asked() -> None:
     policy = Declared([])
-    assert Shadow(policy).enforced is policy  # type: ignore[arg-type]  # nothing is asked of it here
+    assert Shadow(policy).enforced is policy
