@@ -17,6 +17,9 @@ from sidecar.settings import asked
 _UNSIGNED = "the token's signature was not verified: that takes its issuer's keys, and nobody was asked for them"
 
 
+_UNASKED = "which groups they have, the front door would ask Microsoft Graph; here nobody was asked"
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """Who it is, and what the front door would have against the token."""
@@ -25,10 +28,14 @@ class Known:
     """``None``: the agent itself."""
     objections: tuple[Refusal, ...] = ()
     token: bool = False
+    unasked: bool = False
+    """Microsoft Graph would say at the front door which groups it has."""
 
     def lines(self) -> Iterator[str]:
         if self.token:
             yield _UNSIGNED
+        if self.unasked:
+            yield _UNASKED
         for refusal in self.objections:
             yield f"the front door would refuse it all the same: {refusal.code} ({refusal.reason})"
 
@@ -36,6 +43,8 @@ class Known:
         said: dict[str, Any] = {"principal": "agent" if self.principal is None else _described(self.principal)}
         if self.token:
             said["signature"] = "not verified"
+        if self.unasked:
+            said["groups"] = "not asked for"
         if self.objections:
             said["objections"] = [{"code": each.code, "reason": each.reason} for each in self.objections]
         return said

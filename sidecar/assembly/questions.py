@@ -4,6 +4,7 @@ A token's signature isn't looked at: that takes its issuer's keys, and this asks
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,7 +15,7 @@ from sidecar.assembly.judge import Judge, Said
 from sidecar.errors import Refusal
 from sidecar.identity import supposed
 from sidecar.identity import token as jwt
-from sidecar.identity.issuer import by_url
+from sidecar.identity.issuer import Issuer, by_url
 from sidecar.policy.decision import Access
 from sidecar.settings import Settings, asked
 from sidecar.settings.problem import Misfit
@@ -80,13 +81,18 @@ def _by_claims(settings: Settings, text: bytes, issuer: str | None, now: float) 
     if issuer is not None and issuer not in settings.issuers:
         raise _unusable(asked.unknown(issuer, "an issuer", settings.issuers))
     token, of = supposed.of_claims(claims, settings.issuers, issuer)
-    return Known(jwt.supposed(token, of), tuple(jwt.objections(token, of, now)) if "exp" in claims else ())
+    return _about(token, of, tuple(jwt.objections(token, of, now)) if "exp" in claims else ())
 
 
 def _by_token(settings: Settings, text: bytes, now: float) -> Known:
     token = jwt.unverified(text.strip(), settings.inbound.limits.token)
     issuer = jwt.select(token, by_url(settings.issuers.values()))
-    return Known(jwt.supposed(token, issuer), tuple(jwt.objections(token, issuer, now)), token=True)
+    return replace(_about(token, issuer, tuple(jwt.objections(token, issuer, now))), token=True)
+
+
+def _about(token: jwt.Unverified, issuer: Issuer, objections: tuple[Refusal, ...]) -> Known:
+    principal = jwt.supposed(token, issuer)
+    return Known(principal, objections, unasked=principal.groups is None and issuer.groups == "graph")
 
 
 def _access(settings: Settings, known: Known, wanted: Wanted) -> Access | None:
