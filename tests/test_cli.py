@@ -109,10 +109,10 @@ class TestCheck:
         assert done.stdout.endswith("\n3 problems\n")
 
     def test_a_key_of_a_later_room_is_noted(self, folder: Path) -> None:
-        (folder / "later.yaml").write_text(GOOD + "policy: {mode: enforce}\n")
+        (folder / "later.yaml").write_text(GOOD + "agentcore: {enabled: true}\n")
         done = sidecar("check", "--config", "later.yaml", cwd=folder)
         assert done.returncode == 0
-        assert re.search("^note: policy.*no effect yet", done.stdout, re.MULTILINE)
+        assert re.search("^note: agentcore.*no effect yet", done.stdout, re.MULTILINE)
 
     def test_what_this_machine_lacks_is_a_note_or_strictly_a_problem(self, folder: Path) -> None:
         (folder / "secret.yaml").write_text(GOOD + "state: {key: {env: STATE_KEY}}\n")
