@@ -334,7 +334,7 @@ def _h11_agrees(head: Head[int], data: bytes) -> None:
     assert taken == (b"hello" if head.chunked else body)
     assert connection.trailing_data[0] == b"NEXT"
     # where Upgrade stands, h11 keeps open that the protocol may change, whatever Connection says
-    if head.minor == 1 and connection.their_state is not h11.MIGHT_SWITCH_PROTOCOL:
+    if head.minor == 1 and b"upgrade" not in dict(request.headers):
         assert (connection.their_state is h11.MUST_CLOSE) is not head.keep_alive
 
 
