@@ -197,8 +197,9 @@ class _Reader:
             if text[end] == ",":  # as nearly always: in a long list this loop is what is paid for
                 at = self._behind(end + 1)
                 continue
-            self.at = self._behind(end)
+            self.at = at = self._behind(end)
             if self._took("]"):
                 return
-            self._take(",")
-            at = self.at
+            if text[at] != ",":
+                raise ValueError("an answer that isn't JSON")
+            at = self._behind(at + 1)

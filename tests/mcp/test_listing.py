@@ -48,6 +48,13 @@ def test_only_what_may_be_called_is_listed_in_the_servers_order(layout: dict[str
     assert who.told == [(3, 2)]
 
 
+def test_commas_may_stand_apart() -> None:
+    text = b'{"result":{"tools":[{"name":"a"} , {"name":"b"}\n,{"name":"c"} ]}}'
+    found = sifted(text, Someone("a", "c"), due=True)
+    assert found is not None
+    assert [tool["name"] for tool in json.loads(found)["result"]["tools"]] == ["a", "c"]
+
+
 def test_the_scope_of_a_cache_is_the_principals_own() -> None:
     scopes: tuple[object, ...] = ("public", "private", None, {})
     for scope in scopes:

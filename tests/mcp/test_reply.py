@@ -62,3 +62,5 @@ def test_an_answer_to_us_is_not_the_servers() -> None:
     params = {"name": "a", "inputResponses": {reply.CONSENT: {"action": "accept"}, "theirs": {"action": "decline"}}}
     assert reply.without_consent(params) == {"name": "a", "inputResponses": {"theirs": {"action": "decline"}}}
     assert reply.without_consent({"name": "a", "inputResponses": {reply.CONSENT: {}}}) == {"name": "a"}
+    others: dict[str, object] = {"name": "a", "inputResponses": {"theirs": {}}}
+    assert reply.without_consent(others) is others
