@@ -144,7 +144,9 @@ def test_every_header_that_the_agent_gets_is_documented() -> None:
         roles=frozenset({"admin"}),
         scopes=frozenset({"chat"}),
     )
-    lines = principal_lines(principal, tools=("desk/open_door",)) + forwarded_lines("192.0.2.1", "https", b"agent.example.com", {})
+    lines = principal_lines(principal, tools=("desk/open_door",)) + forwarded_lines(
+        "192.0.2.1", "https", b"agent.example.com", {}
+    )
     names = [line.partition(":")[0] for line in lines.decode().splitlines()]
     assert "X-Identity-Truncated" in names
     documented = re.sub(
