@@ -26,7 +26,7 @@ class AnswerShape:
 class Answer:
     """One response head: which lines are passed on, and how its body is framed."""
 
-    __slots__ = ("chunked", "keep_alive", "length", "lines", "reason", "start", "status", "upgrade")
+    __slots__ = ("chunked", "framing", "keep_alive", "length", "lines", "reason", "start", "status", "upgrade")
 
     status: int
     reason: bytes
@@ -38,6 +38,8 @@ class Answer:
     keep_alive: bool
     upgrade: bytes
     """Upgrade's value, lower-case, where Connection names it."""
+    framing: bytes
+    """``Content-Length`` as it goes on, with its CRLF; empty without one."""
     start: bytes
     """The head as it goes on, up to what is added: status line and lines, each with its CRLF."""
 
@@ -88,7 +90,7 @@ class Answers:
         answer.status = int(status)
         answer.reason = reason or b""
         answer.lines = lines if known.all_kept else [lines[index] for index in known.kept]
-        answer.length, answer.chunked = -1, False
+        answer.length, answer.chunked, answer.framing = -1, False, b""
         answer.keep_alive, answer.upgrade = minor == b"1", b""
         if known.coding:
             coding = _values(lines, known.coding)
@@ -100,6 +102,7 @@ class Answers:
             if not LENGTH.fullmatch(length) or (known.repeats_length and len(set(_values(lines, known.length))) > 1):
                 raise ValueError("the response's Content-Length can be read in two ways")
             answer.length = int(length)
+            answer.framing = b"Content-Length: %d\r\n" % answer.length
         if known.connection:
             self._connection(answer, known, lines)
         said = b"".join([line + b"\r\n" for line in answer.lines])

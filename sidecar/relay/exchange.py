@@ -191,9 +191,11 @@ class Exchange:
 
     def _read_head(self, data: bytes) -> None:
         """Read the answer's head, and the 1xx before it, however many an agent says."""
-        data = self._held + data if self._held else data
-        start, end, answer = 0, 0, None
-        while answer is None:
+        if self._held:
+            data, self._held = self._held + data, b""
+        answers = self.passage.answers or self._caller.relay.answers
+        start = 0
+        while True:
             end = data.find(b"\r\n\r\n", start) + 4
             if (end if end >= 4 else len(data)) - start > MOST_ANSWER_HEAD:
                 self._misread("its head is larger than 64 KiB")
@@ -202,15 +204,14 @@ class Exchange:
                 self._held = data[start:]
                 return
             try:
-                answers = self.passage.answers or self._caller.relay.answers
-                answer = answers.parse(data[start:end] if end - start != len(data) else data)
+                answer = answers.parse(data[start:end])
             except ValueError as error:
                 self._misread(str(error))
                 return
-            if answer.status < _FINAL and answer.status != 101:
-                self._interim(answer)
-                start, answer = end, None
-        self._held = b""
+            if answer.status >= _FINAL or answer.status == 101:
+                break
+            self._interim(answer)
+            start = end
         if answer.status == 101:
             self._switch(answer, data[end:])
         else:
@@ -275,13 +276,13 @@ class Exchange:
 
     def _framing(self, answer: Answer) -> bytes:
         """Decide how the answer's body is framed, towards us and towards the caller (RFC 9112, section 6.3)."""
-        bodiless = self.head.method == b"HEAD" or answer.status in BODILESS
-        length = b"Content-Length: %d\r\n" % answer.length if answer.length >= 0 and answer.status != 204 else b""
-        if bodiless:
+        if self.head.method == b"HEAD" or answer.status in BODILESS:
             self._mode = NOTHING
-            if answer.status == 204 and (answer.chunked or answer.length > 0):
-                self._keep_upstream = False  # it says that a body follows which must not be there
-            return length
+            if answer.status == 204:
+                if answer.chunked or answer.length > 0:
+                    self._keep_upstream = False  # it says that a body follows which must not be there
+                return b""
+            return answer.framing
         if answer.chunked:
             self._mode, self._answer_reader = CHUNKED, Chunked()
             if self.head.minor == 1:
@@ -290,7 +291,7 @@ class Exchange:
             return b""
         if answer.length >= 0:
             self._mode, self._answer_left = (LENGTH if answer.length else NOTHING), answer.length
-            return length
+            return answer.framing
         self._mode, self._keep_upstream = UNTIL_CLOSE, False
         self._caller.keep_alive = False
         return b""

@@ -229,6 +229,21 @@ class _Gate:
         self.complete = True
 
 
+Line = tuple[bytes, bytes, bytes]
+"""Of a request line: the method, the target and its path."""
+
+
+def _line(line: bytes) -> Line | None:
+    """What the grammar reads in *line*, CRLF included; ``None`` also where it is an unusual one."""
+    parts = line.split(b" ")
+    if len(parts) != 3 or parts[0] not in _METHODS or parts[2] != b"HTTP/1.1\r\n":
+        return None
+    target = parts[1]
+    if not target.startswith(b"/") or target.translate(None, _IN_TARGET):
+        return None
+    return parts[0], target, target.partition(b"?")[0]
+
+
 class Known(Generic[T]):
     """Fields that were let in, without their token: what was found out about them serves all that are the same.
 
@@ -261,22 +276,17 @@ class Known(Generic[T]):
             at += len(line) + 2
         self._rest.append((begins, key[begins:]))
 
-    def of(self, data: bytes, fields_at: int, key: bytes) -> Head[T] | None:
-        """The head *data* whose fields are *key*, which is this one's but for hex digits; ``None`` where it isn't."""
+    def of(self, data: bytes, line: "Line", key: bytes) -> Head[T] | None:
+        """The head *data* that begins with *line*, and whose fields are *key*, which is this one's but for hex digits;
+        ``None`` where it isn't."""
         for at, same in self._rest:
             if not key.startswith(same, at):
                 return None
-        line = data[:fields_at].split(b" ")
-        if len(line) != 3 or line[0] not in _METHODS or line[2] != b"HTTP/1.1\r\n":
-            return None
-        target = line[1]
-        if not target.startswith(b"/") or target.translate(None, _IN_TARGET):
-            return None
         gate = _Gate()
         if gate.opens(data) or not gate.complete:
             return None
         head = _like(self._head)
-        head.method, head.target, head.path = line[0], target, target.partition(b"?")[0]
+        head.method, head.target, head.path = line
         if self._varied:
             head.lines = lines = head.lines.copy()
             for index, at, end in self._varied:
@@ -304,13 +314,15 @@ class Shapes(Generic[T]):
     bearer token is cut out they are the same, or differ in an id. Those are looked up with every hex digit made one.
     """
 
-    __slots__ = ("_kept", "_known", "_most", "_plan", "_seen", "_swept", "token")
+    __slots__ = ("_kept", "_known", "_lines", "_most", "_plan", "_seen", "_swept", "token")
 
     MOST_NAMES = 2048
     """Bytes of names above which a shape isn't kept: a caller chooses its names."""
     MOST_SEEN = 4096
     MOST_KNOWN, LONGEST_KNOWN = 512, 2048
     """Blocks of fields, and the bytes of each."""
+    MOST_LINES, LONGEST_LINE = 512, 256
+    """Request lines, and the bytes of each."""
     SECONDS_KNOWN = 60.0
 
     def __init__(
@@ -325,6 +337,7 @@ class Shapes(Generic[T]):
         self._plan = plan
         self._kept: dict[tuple[bytes, ...], Shape[T]] = {}
         self._known: dict[bytes, Known[T]] = {}
+        self._lines: dict[bytes, Line] = {}
         self._most = most
         self._seen: set[int] = set()
         self._swept = 0.0
@@ -335,6 +348,17 @@ class Shapes(Generic[T]):
     def known(self, key: bytes) -> Known[T] | None:
         """What the fields *key*, or such as differ from them in hex digits, are known by."""
         return self._known.get(key.translate(_DIGITS))
+
+    def line(self, line: bytes) -> Line | None:
+        """What the request line *line*, CRLF included, says; ``None`` where that needs a closer look."""
+        read = self._lines.get(line)
+        if read is None:
+            read = _line(line)
+            if read is not None and len(line) <= self.LONGEST_LINE and not _SECRET.search(line.lower()):
+                if len(self._lines) >= self.MOST_LINES:
+                    self._lines.clear()
+                self._lines[line] = read
+        return read
 
     def keep(self, head: Head[T]) -> None:
         """Remember *head*, which was let in: strangers can't fill the tables."""
@@ -357,13 +381,15 @@ class Shapes(Generic[T]):
         self._known[key] = known
 
     def sweep(self, now: float) -> None:
-        """Forget all fields once a minute, *now* being monotonic seconds: what is still said is soon known again."""
+        """Forget all fields and lines once a minute, *now* being monotonic seconds: what is still said is soon known
+        again."""
         if now - self._swept > self.SECONDS_KNOWN:
             self._known.clear()
+            self._lines.clear()
             self._swept = now
 
     def _keep(self, shape: Shape[T]) -> None:
-        if sum(map(len, shape.names)) > self.MOST_NAMES or not self._again(hash(shape.names)):
+        if not self._again(hash(shape.names)) or sum(map(len, shape.names)) > self.MOST_NAMES:
             return
         if len(self._kept) >= self._most:
             for names in list(self._kept)[: self._most // 2]:
@@ -393,19 +419,18 @@ _NO_SECRET = frozenset({b"authorization", b"mcp-session-id"})
 def parse(data: bytes, shapes: Shapes[T], before: Head[T] | None = None) -> Head[T]:
     """Read one request head, its empty line included. Raise ``BadRequest`` or ``AmbiguousCredentials``.
 
-    *before* is the last head of the same connection: one that is the same, token and all, is known. llhttp sees every
-    head, whatever is known of it.
+    *before* is the last head of the same connection, done with: where this one is the same, token and all, it is that
+    once more. llhttp sees every head, whatever is known of it.
     """
     if before is not None and data == before.whole and before.shape.upgrade < 0:
         gate = _Gate()
         if not gate.opens(data) and gate.complete is not (before.length > 0 or before.chunked):
-            head = _like(before)
-            head.method, head.target, head.path = before.method, before.target, before.path
-            head.whole, head.cut, head.token = data, before.cut, before.token
-            return head
+            before.authority = before.key = b""
+            return before
     if shapes.token is not None:
-        begins = data.find(_BEARER) + len(_BEARER)
-        if data[begins - len(_BEARER) - 3 : begins - len(_BEARER)] in _BEFORE_BEARER:
+        at = data.find(_BEARER)
+        if data[at - 3 : at] in _BEFORE_BEARER:
+            begins = at + len(_BEARER)
             ends = data.find(b"\r", begins)
             cut = data[begins:ends]
             token = shapes.token(cut)
@@ -427,7 +452,8 @@ def _abridged(data: bytes, shapes: Shapes[T]) -> Head[T]:
     fields_at = data.find(b"\r") + 2
     key = data[fields_at:]
     known = shapes.known(key)
-    head = known.of(data, fields_at, key) if known is not None else None
+    line = shapes.line(data[:fields_at]) if known is not None else None
+    head = known.of(data, line, key) if known is not None and line is not None else None
     if head is None:
         head = _read(data, shapes)
         head.key = key if head.minor else b""

@@ -45,11 +45,12 @@ class Tunnel(Protocol):
 class Peer:
     """Who is at the other end of a connection."""
 
-    __slots__ = ("address", "connection", "tls", "tunnel")
+    __slots__ = ("address", "connection", "source", "tls", "tunnel")
 
     def __init__(self, address: str, *, tls: bool, connection: Stoppable | None = None, tunnel: Any = None) -> None:
         self.address = address
         """An IP address, or empty on a unix socket."""
+        self.source = address, tls
         self.connection = connection
         self.tls = tls
         self.tunnel = tunnel

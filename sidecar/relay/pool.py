@@ -109,10 +109,10 @@ class Pool:
         """An idle connection of *owner*'s, or ``None``: then ``connect``. *fresh*: for a request that can't be
         repeated."""
         idle = self._idle
-        for upstream in reversed(idle):
-            if upstream.owner == owner:
-                break
-        else:
+        upstream = idle[-1] if idle else None
+        if upstream is None or upstream.owner != owner:
+            upstream = next((each for each in reversed(idle) if each.owner == owner), None)
+        if upstream is None:
             return None
         if self._clock() - upstream.idle_since > (FRESH_SECONDS if fresh else IDLE_SECONDS):
             return None

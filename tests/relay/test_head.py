@@ -591,6 +591,19 @@ def test_fields_are_known_for_a_minute_at_most() -> None:
     assert not is_known(table, data)
 
 
+def test_request_lines_are_remembered_within_bounds_and_without_what_may_be_a_secret() -> None:
+    table = knowing()
+    known(table, get(BEARER))
+    for number in range(Shapes.MOST_LINES + 10):
+        assert parse(get(BEARER, first=b"GET /%d HTTP/1.1" % number), table).path == b"/%d" % number
+        assert len(table._lines) <= Shapes.MOST_LINES
+    for target in (b"/a?access_token=b", b"/sessions/b", b"/" + b"a" * Shapes.LONGEST_LINE):
+        assert parse(get(BEARER, first=b"GET " + target + b" HTTP/1.1"), table).target == target
+        assert not any(target in line for line in table._lines)
+    table.sweep(1000.0)
+    assert not table._lines
+
+
 LINES = (
     *(b"GET / HTTP/1.1", b"POST /a?b HTTP/1.1", b"GET / HTTP/1.0", b"PLAY / HTTP/1.1", b"GET x HTTP/1.1"),
     *(b"GET /a#b HTTP/1.1", b"GET  / HTTP/1.1", b"GET / HTTP/1.1 ", b"GET / a HTTP/1.1", b"get / HTTP/1.1"),

@@ -53,6 +53,14 @@ def test_the_fields_of_the_head_before_are_known_in_absolute_form_too() -> None:
     assert (third.target, third.authority) == (b"/3", b"")
 
 
+def test_origin_form_after_the_same_in_absolute_form_is_for_nobody_else() -> None:
+    table, rest = shapes(), b"/1 HTTP/1.1\r\nHost: api.example.com\r\n\r\n"
+    first = read(b"GET http://api.example.com" + rest, table)
+    again = read(b"GET http://api.example.com" + rest, table, first)
+    assert (again.target, again.authority) == (b"/1", b"http://api.example.com")
+    assert read(b"GET " + rest, table, again).authority == b""
+
+
 @pytest.mark.parametrize("minor", [b"0", b"1"])
 def test_connect_says_whom_the_tunnel_is_for(minor: bytes) -> None:
     read_as = head(b"CONNECT api.example.com:443 HTTP/1." + minor)
