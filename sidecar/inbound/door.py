@@ -185,7 +185,7 @@ class Door:
         self._journal = journal
         self._tracer = tracer
         self._rules = Rules(manners.public, OWNED if own is not None else ())
-        self._verdicts: dict[bytes, Verdict] = {}
+        self._verdicts = self._named()
         self.shapes: Shapes[Plan] = Shapes(self._plan, token=None if manners.forward_authorization else verifier.held)
         self._forwarding: dict[tuple[str, bool, bytes], bytes] = {}
         """What is said of the peers and hosts seen last: a proxy in front brings several hosts over one connection."""
@@ -280,13 +280,13 @@ class Door:
     def _kept(self, head: Head[Plan], peer: Peer) -> bytes:
         """The lines that pass as they came, and how the request came here: the same for all heads with these fields."""
         memo: Memo = head.memo
-        kept = memo.get((peer.address, peer.tls))
+        kept = memo.get(peer.source)
         if kept is None:
             kept = self._passed_on(head, peer)
             if not (head.varied and self._manners.trusted_proxies):  # forwarding lines may be among those
                 if len(memo) >= _MOST_PEERS:
                     memo.clear()
-                memo[peer.address, peer.tls] = kept
+                memo[peer.source] = kept
         said, varied = kept
         return said % tuple([head.lines[index] for index in varied]) if varied else said
 
@@ -352,49 +352,59 @@ class Door:
 
     def _plan(self, at: Mapping[bytes, tuple[int, ...]]) -> Plan:
         kept: list[int] = []
-        kept_of_trusted: list[int] = []
+        of_proxies: list[int] = []
+        forwarding: tuple[bytes, ...] = ()
         verdicts = self._verdicts
         for name, indices in at.items():
             verdict = verdicts.get(name)
             if verdict is None:
                 verdict = self._verdict(name)
-            if verdict is not _DROPPED:
-                kept_of_trusted += indices
-                if verdict is _KEPT:
-                    kept += indices
+            if verdict is _KEPT:
+                kept += indices
+            elif verdict is _KEPT_OF_TRUSTED:
+                of_proxies += indices
+            elif name in headers.FORWARDING:
+                forwarding += (name,)
+        kept.sort()
+        lines = tuple(kept)
+        traceparent = at.get(b"traceparent", ())
         return Plan(
-            kept=tuple(sorted(kept)),
-            kept_of_trusted=tuple(sorted(kept_of_trusted)),
-            authorization=at[b"authorization"][0] if b"authorization" in at else -1,
-            traceparent=at[b"traceparent"][0] if len(at.get(b"traceparent", ())) == 1 else -1,
+            kept=lines,
+            kept_of_trusted=tuple(sorted(kept + of_proxies)) if of_proxies else lines,
+            authorization=at.get(b"authorization", _ABSENT)[0],
+            traceparent=traceparent[0] if len(traceparent) == 1 else -1,
             tracestate=at.get(b"tracestate", ()),
             baggage=at.get(b"baggage", ()),
-            forwarding=tuple([name for name in at if name in headers.FORWARDING]),
+            forwarding=forwarding,
             preflight=b"origin" in at and b"access-control-request-method" in at,
         )
 
     def _verdict(self, name: bytes) -> "Verdict":
         """What becomes of a field by its lower-case name. Remembered within bounds: names are a caller's to choose."""
-        credential = name == b"authorization" and not self._manners.forward_authorization
-        if credential or name in headers.REPLACED or headers.forged(name):
-            verdict = _DROPPED
-        else:
-            verdict = Verdict.KEPT_OF_TRUSTED if headers.forwarding(name) else _KEPT
-        if len(self._verdicts) < _MOST_VERDICTS and len(name) <= _LONGEST_NAME:
+        verdict = _DROPPED if headers.forged(name) else _KEPT
+        if len(name) <= _LONGEST_NAME:
+            if len(self._verdicts) >= _MOST_VERDICTS:
+                self._verdicts = self._named()
             self._verdicts[name] = verdict
         return verdict
+
+    def _named(self) -> "dict[bytes, Verdict]":
+        """What becomes of the fields that have a name of their own in what is promised."""
+        named = dict.fromkeys(headers.ALSO_FORWARDING, _KEPT_OF_TRUSTED) | dict.fromkeys(headers.REPLACED, _DROPPED)
+        return named if self._manners.forward_authorization else {**named, b"authorization": _DROPPED}
 
 
 class Verdict(Enum):
     """What becomes of a field."""
 
     DROPPED = auto()
+    KEPT = auto()
     KEPT_OF_TRUSTED = auto()
     """Passed on where a trusted proxy sent it."""
-    KEPT = auto()
 
 
-_DROPPED, _KEPT = Verdict.DROPPED, Verdict.KEPT
+_DROPPED, _KEPT, _KEPT_OF_TRUSTED = Verdict
+_ABSENT = (-1,)
 _MOST_VERDICTS, _LONGEST_NAME = 1024, 64
 
 

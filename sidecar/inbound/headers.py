@@ -18,7 +18,8 @@ _ASSERTED = frozenset(
     {b"x-forwarded-user", b"x-forwarded-email", b"x-forwarded-groups", b"x-forwarded-preferred-username"}
     | {b"x-forwarded-access-token", b"remote-user", b"x-remote-user"}
 )
-_ASSERTED_PREFIXES = (
+_SAID_TO_BE = (
+    _IDENTITY,
     b"x-auth-request-",
     b"x-amzn-oidc-",
     b"x-goog-authenticated-user-",
@@ -36,7 +37,7 @@ def forged(name: bytes) -> bool:
     ``_`` is read as ``-`` and case is ignored, since CGI and WSGI make one variable of all such spellings.
     """
     plain = name.lower().replace(b"_", b"-")
-    if plain.startswith(_IDENTITY) or plain in _ASSERTED or plain.startswith(_ASSERTED_PREFIXES):
+    if plain.startswith(_SAID_TO_BE) or plain in _ASSERTED:
         return True
     # Nobody spells these so in good faith: to CGI and WSGI they are the agent's own framing, context and forwarding.
     return b"_" in name and (forwarding(plain) or plain in REPLACED or plain in (b"host", b"authorization"))
@@ -171,7 +172,7 @@ def _quoted(text: str) -> str:
 
 
 FORWARDING = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"})
-_ALSO_FORWARDING = frozenset(
+ALSO_FORWARDING = frozenset(
     {b"x-forwarded-port", b"x-forwarded-server", b"x-forwarded-prefix", b"x-forwarded-ssl", b"x-real-ip"}
 )
 TRACE = frozenset({b"traceparent", b"tracestate", b"baggage"})
@@ -182,4 +183,4 @@ REPLACED = FORWARDING | TRACE | HOP_BY_HOP | {b"content-length"}
 
 def forwarding(name: bytes) -> bool:
     """Whether a field speaks for a proxy in front: believed of trusted ones alone."""
-    return name in FORWARDING or name in _ALSO_FORWARDING
+    return name in FORWARDING or name in ALSO_FORWARDING

@@ -192,12 +192,16 @@ class Invocations:
             return
         invocation.ended = True
         now = self._clock()
-        invocation.dies = min(invocation.dies, now + self.lifetimes.linger)
+        dies = now + self.lifetimes.linger
+        if dies < invocation.dies:
+            invocation.dies = dies
+        lingering = self._lingering
         if invocation.dies <= now:
             self._forget(invocation, now)
         else:
-            self._lingering.append(invocation)
-        self._bury(now, _AT_ONCE)
+            lingering.append(invocation)
+        if lingering and (lingering[0].dies <= now or len(lingering) > self._most_lingering):
+            self._bury(now, _AT_ONCE)
 
     def end_all(self, doomed: Callable[[Principal], bool]) -> int:
         """Kill at once those whose principal is *doomed*; return how many."""
