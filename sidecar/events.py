@@ -122,8 +122,8 @@ class Template:
         """
         if method not in _METHODS:
             method = clean_method(method)
-        if len(path) > MOST_PATH or not _PLAIN_PATH(path):
-            path = clean_path(path)
+        if len(path) > _SHORT or path.translate(None, _HARMLESS):
+            path = _shown(path)
         if invocation:
             return self._bound % (time_ns, trace_id, span_id, invocation, method, path)
         return self._before % (time_ns, trace_id, span_id, method, path)
@@ -142,13 +142,14 @@ def rejected(
         _cut(said).encode(),
         status,
         method if method in _METHODS else clean_method(method),
-        path if len(path) <= MOST_PATH and _PLAIN_PATH(path) else clean_path(path),
+        _shown(path),
     )
 
 
 _METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"})
 _NOT_TOKEN = re.compile(rb"[^A-Za-z0-9!#$&'*+.^_`|~-]")
 # Short segments of harmless characters: neither what JSON escapes nor an email nor a handle (46 long) fits in there.
+_SHORT, _HARMLESS = 40, b"/_.~!$&'()*+,;=:-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PLAIN_PATH = re.compile(rb"(?:/[A-Za-z0-9_.~!$&'()*+,;=:-]{0,40})+").fullmatch
 _NOT_VISIBLE = re.compile(rb'[^\x21-\x7e]|["\\]')
 _AT = re.compile(rb"@|%(?:25)*40")
@@ -158,6 +159,10 @@ _CREDENTIAL = re.compile(rb"(?:ih_|ag_)[A-Za-z0-9_-]{16,}|eyJ[A-Za-z0-9_-]{8,}[A
 def clean_method(method: bytes) -> bytes:
     """*method* as it may stand in an event: ``MOST_METHOD`` token characters (RFC 9110, section 5.6.2) at most."""
     return _NOT_TOKEN.sub(b"?", method[:MOST_METHOD])
+
+
+def _shown(path: bytes) -> bytes:
+    return path if len(path) <= MOST_PATH and _PLAIN_PATH(path) else clean_path(path)
 
 
 def clean_path(path: bytes) -> bytes:

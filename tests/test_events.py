@@ -166,13 +166,14 @@ def test_the_short_way_writes_what_the_long_way_would() -> None:
 
 
 @examples(60)
-@given(st.binary(max_size=600), st.binary(max_size=60))
+@given(st.binary(max_size=600) | st.text("/.a-%@").map(str.encode), st.binary(max_size=60))
 def test_whatever_path_and_method_an_event_is_bounded_json(path: bytes, method: bytes) -> None:
     attributes = fill(method, path)["attributes"]
     assert len(attributes["url.path"]) <= MOST_PATH
     assert len(attributes["http.request.method"]) <= MOST_METHOD
     assert "@" not in attributes["url.path"]
-    read(rejected(TIME, b"a" * 32, b"b" * 16, "bad_request", "", 400, method, path))
+    refused = read(rejected(TIME, b"a" * 32, b"b" * 16, "bad_request", "", 400, method, path))["attributes"]
+    assert refused["url.path"] == attributes["url.path"]
 
 
 @pytest.mark.parametrize(

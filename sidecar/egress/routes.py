@@ -104,7 +104,7 @@ class Routes:
 
 def _one_reading(path: bytes, selected: Callable[[bytes], object]) -> None:
     """Refuse a path that selects one thing as it came, and another as it decodes."""
-    if suspect(path) is None:
+    if not suspect(path):
         return
     try:
         plain = plainest(path)

@@ -29,7 +29,7 @@ class Rules:
 
     def select(self, path: bytes) -> Rule:
         """The rule of *path*, a request's as it came, without its query. Raise ``PathAmbiguous``."""
-        if suspect(path) is None:
+        if not suspect(path):
             return self._match(path)
         try:
             plain = plainest(path)

@@ -3,10 +3,17 @@
 import re
 from urllib.parse import unquote_to_bytes
 
-suspect = re.compile(rb"[%\\;]|//|/\.").search
-"""Finds something in every path that could be read in two ways, and in some others."""
+_SUSPECT = re.compile(rb"[%\\;]|//|/\.").search
+_PLAIN = b"/-_~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DOT_SEGMENT = re.compile(rb"(?:^|/)\.{1,2}(?:/|$)")
 _MOST_DECODINGS = 4
+
+
+def suspect(path: bytes) -> bool:
+    """True of every path that could be read in two ways, and of some others."""
+    if not path.translate(None, _PLAIN):  # as of most: it takes a fraction of a search's time
+        return b"//" in path
+    return _SUSPECT(path) is not None
 
 
 def plainest(path: bytes) -> bytes:

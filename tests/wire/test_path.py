@@ -32,7 +32,10 @@ def test_dot_segments_and_many_encodings_are_no_reading(path: bytes) -> None:
         plainest(path)
 
 
-@given(st.binary(max_size=40).map(lambda rest: b"/" + rest))
+_pieces = st.lists(st.sampled_from([b"/", b".", b"%", b"\\", b";", b"a", b"B", b"7", b"-_~", b"\x80", b"!"]))
+
+
+@given((st.binary(max_size=40) | _pieces.map(b"".join)).map(lambda rest: b"/" + rest))
 def test_whatever_reads_otherwise_is_suspect(path: bytes) -> None:
     try:
         plain = plainest(path)
