@@ -7,7 +7,7 @@ from typing import Any
 from sidecar.demo.issuer import BOB
 from sidecar.demo.stage import Stage
 from sidecar.demo.terminal import Terminal
-from sidecar.demo.travel import BOOK, LIST
+from sidecar.demo.travel import BOOK, LIST, TRIPS
 
 BOOKING = f"/tools/{BOOK}?to=Oxford"
 
@@ -31,11 +31,10 @@ async def tell(
     told = {name: said.split(",") for name, said in declared.items()}
     expected_told = {"alice": [f"travel/{BOOK}", f"travel/{LIST}"], "bob": [f"travel/{LIST}"]}
     terminal.step("each handler knew its caller's tools", told == expected_told, told)
-    terminal.asks(f"GET {BOOKING}", ["Authorization: Bearer <Alice's token>"])
-    answer = (await stage.call(BOOKING, alice)).json()
-    said = " ".join(str(block.get("text")) for block in _result(answer).get("content", ()))
-    terminal.answers(f"the travel desk: {answer.get('status')}", [said])
-    terminal.step("Alice's trip is booked", stage.travel.booked == ["Oxford"], answer)
+    booked = await _used(stage, terminal, "Alice", BOOKING, alice)
+    terminal.step("Alice's trip is booked", stage.travel.booked == ["Oxford"], booked)
+    trips = await _used(stage, terminal, "Bob", f"/tools/{LIST}", bob)
+    terminal.step("Bob's agent uses the tool that he has", trips == ", ".join(TRIPS), trips)
     terminal.say("Bob's agent has heard of the tool, and calls it anyway:")
     terminal.asks(f"GET {BOOKING}", ["Authorization: Bearer <Bob's token>"])
     answer = (await stage.call(BOOKING, bob)).json()
@@ -49,6 +48,15 @@ async def tell(
     terminal.answers(lines[0] if lines else "nothing", lines[1:])
     why = any("needs group sales" in line for line in lines)
     terminal.step("the tool is for the group sales, and Bob isn't in it", why, lines)
+
+
+async def _used(stage: Stage, terminal: Terminal, name: str, path: str, headers: Mapping[str, str]) -> str:
+    """What a tool says."""
+    terminal.asks(f"GET {path}", [f"Authorization: Bearer <{name}'s token>"])
+    answer = (await stage.call(path, headers)).json()
+    said = " ".join(str(block.get("text")) for block in _result(answer).get("content", ()))
+    terminal.answers(f"the travel desk: {answer.get('status')}", [said])
+    return said
 
 
 def _document(answer: Mapping[str, Any]) -> Mapping[str, Any]:
