@@ -7,11 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sidecar.assembly import policing
-from sidecar.demo.issuer import BOB
 from sidecar.demo.stage import staged
 from sidecar.demo.story import Story
 from sidecar.demo.terminal import Terminal
-from sidecar.demo.travel import LIST
 from sidecar.policy import words
 from sidecar.policy.capability import Capability
 from sidecar.settings import Settings, load
@@ -44,9 +42,6 @@ def read(home: Path, text: str = "") -> Settings:
 async def test_of_the_demos_record_come_the_demos_own_capabilities() -> None:
     async with staged(time.time) as stage:
         assert await Story(stage, Terminal(io.StringIO(), colour=False)).tell()
-        # The story only lists this one.
-        token = {"Authorization": f"Bearer {stage.token(BOB)}"}
-        assert (await stage.call(f"/tools/{LIST}", token)).json()["status"] == 200
         declared = read(stage.home)
         await asyncio.sleep(0.5)  # until the journal is drained
         text = "\n".join(policing.proposed(declared, None).lines)
