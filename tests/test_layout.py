@@ -20,6 +20,7 @@ TESTED_THROUGH: Mapping[str, str] = {
     "assembly/keeping.py": "journeys/test_vault.py",
     "assembly/outward.py": "journeys/test_way_out.py",
     "assembly/report.py": "journeys/test_reload.py",
+    "assembly/restart.py": "journeys/test_reload.py",
     "assembly/revoking.py": "journeys/test_revoking.py",
     "assembly/state_key.py": "journeys/test_state_key.py",
     "consent/ending.py": "consent/test_callback.py",

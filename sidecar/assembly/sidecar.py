@@ -2,22 +2,22 @@
 
 import asyncio
 import logging
-import resource
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sidecar import __version__
 from sidecar.agent import files
-from sidecar.assembly import deciding
+from sidecar.assembly import deciding, listening
 from sidecar.assembly.consenting import Consenting
 from sidecar.assembly.ground import Ground, Unstartable, lifetimes, opened, rooted
 from sidecar.assembly.house import House, build, changed_issuers
 from sidecar.assembly.keeping import needed
+from sidecar.assembly.listening import Listener
+from sidecar.assembly.restart import needs_restart
 from sidecar.events import Attribute, Event, Name
 from sidecar.inbound import headers
 from sidecar.keyring.root import KeyUnusable, Root
@@ -36,27 +36,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("sidecar")
 
-_SPARE_DESCRIPTORS = 256
 _OTLP_SECONDS = 5.0
 _SWEEP_SECONDS = 1.0
 _INVOCATIONS_SECONDS = 0.25
 """How late the streams of an invocation that has died may end."""
 _FIRST_CALLERS_SECONDS = 0.1
 _GLANCE_SECONDS = 0.002
-
-
-@dataclass(slots=True)
-class Listener:
-    name: str
-    endpoint: Endpoint
-    relay: Relay
-    secure: bool = False
-
-    @property
-    def url(self) -> str:
-        if isinstance(self.endpoint, Unix):
-            return str(self.endpoint)
-        return f"{'https' if self.secure else 'http'}://{self.endpoint}"
 
 
 class Sidecar:
@@ -94,15 +79,15 @@ class Sidecar:
         files and its way out. Raise ``Unstartable``."""
         settings = self.settings
         inbound = settings.inbound
-        _raise_descriptor_limit(inbound.limits.connections)
+        listening.raise_descriptor_limit(inbound.limits.connections)
         self._run(self._journal.run())
         self._keep_keys()
         if needed(settings):
             await self._open_vault()
         if inbound.tls is not None:
-            self._tls = _certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), settings)
-        limits = _limits(inbound.limits, "inbound.limits")
-        relay = self._relay(self._house.door, limits, _timeouts(inbound.timeouts), headers.ours)
+            self._tls = listening.certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), settings)
+        limits = listening.limits(inbound.limits, "inbound.limits")
+        relay = self._relay(self._house.door, limits, listening.timeouts(inbound.timeouts), headers.ours)
         await self._listen("inbound", inbound.listen, relay, tls=self._tls)
         await self._first_callers()
         await self._open_way_out()
@@ -195,8 +180,8 @@ class Sidecar:
             self._run(keep_alive(ground, lambda: self.outward.sources))
         ground.authority = await self._certified(settings, out.routes.intercepted)
         egress = settings.egress
-        limits = _limits(egress.limits, "egress.limits")
-        relay = self._relay(out.door, limits, _timeouts(egress.timeouts), headers.ours, proxied.read)
+        limits = listening.limits(egress.limits, "egress.limits")
+        relay = self._relay(out.door, limits, listening.timeouts(egress.timeouts), headers.ours, proxied.read)
         await self._listen("egress", egress.listen, relay)
         ground.takes_calls_at(self.listeners["egress"].endpoint)
 
@@ -313,7 +298,7 @@ class Sidecar:
     @property
     def restart(self) -> tuple[str, ...]:
         """The keys whose change waits for a restart: in which the configuration differs from what the start made."""
-        return tuple(_needs_restart(self._started, self.settings))
+        return tuple(needs_restart(self._started, self.settings))
 
     @property
     def uptime(self) -> float:
@@ -364,15 +349,15 @@ class Sidecar:
     def _take(self, after: Settings, policy: Policy) -> None:
         """Exchange the house; what is gone or changed loses its verified tokens and handles at once."""
         if self._tls is not None and after.inbound.tls is not None:
-            _certificate(self._tls, after)  # a renewed certificate, for the handshakes to come
+            listening.certificate(self._tls, after)  # a renewed certificate, for the handshakes to come
         before = self._house
         house = build(after, self._ground, policy, before)
         gone = changed_issuers(before.settings, after)
         self._house, self.settings = house, after
         relay = self.listeners["inbound"].relay
         relay.door = house.door
-        relay.limits = _limits(after.inbound.limits, "inbound.limits")
-        relay.timeouts = _timeouts(after.inbound.timeouts)
+        relay.limits = listening.limits(after.inbound.limits, "inbound.limits")
+        relay.timeouts = listening.timeouts(after.inbound.timeouts)
         self._ground.invocations.lifetimes = lifetimes(after)
         self._ground.invocations.end_all(lambda principal: principal.rests_on(gone))
         if before.agent is not house.agent:
@@ -392,8 +377,8 @@ class Sidecar:
         before, relay = self.outward, self.listeners["egress"].relay
         self._out, self._ground.authority = out, authority
         egress = out.settings.egress
-        relay.door, relay.timeouts = out.door, _timeouts(egress.timeouts)
-        relay.limits = _limits(egress.limits, "egress.limits")
+        relay.door, relay.timeouts = out.door, listening.timeouts(egress.timeouts)
+        relay.limits = listening.limits(egress.limits, "egress.limits")
         before.close(out)
         out.conversations.changed(out.surroundings.policy, time.time())
         relay.stop_where(doomed(before.settings, out))
@@ -447,61 +432,6 @@ async def running(settings: Settings, config: Path, environ: Mapping[str, str]) 
             yield sidecar
         finally:
             await sidecar.stop()
-
-
-def _limits(given: Any, key: str) -> Limits:
-    return Limits(head=given.head, connections=given.connections, requests=given.requests, key=key)
-
-
-def _timeouts(given: Any) -> Timeouts:
-    return Timeouts(given.head, given.connect, given.first_byte, given.idle, given.drain)
-
-
-def _certificate(context: ssl.SSLContext, settings: Settings) -> ssl.SSLContext:
-    tls = settings.inbound.tls
-    if tls is not None:
-        context.load_cert_chain(tls.cert, tls.key)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
-def _needs_restart(before: Settings, after: Settings) -> Iterator[str]:
-    pairs: tuple[tuple[str, Any, Any], ...] = (
-        ("agent.concurrency", before.agent.concurrency, after.agent.concurrency),
-        ("agent.token", before.agent.token, after.agent.token),
-        ("inbound.listen", before.inbound.listen, after.inbound.listen),
-        ("inbound.tls", before.inbound.tls is None, after.inbound.tls is None),
-        ("egress.listen", before.egress.listen, after.egress.listen),
-        ("consent.public_url", before.consent.public_url is None, after.consent.public_url is None),
-        ("consent.listen", before.consent.listen, after.consent.listen),
-        ("health.listen", before.health.listen, after.health.listen),
-        ("state", before.state, after.state),
-        ("run", before.run, after.run),
-        ("vault.url", before.vault.url, after.vault.url),
-        ("audit", before.audit, after.audit),
-        ("telemetry", before.telemetry, after.telemetry),
-        ("reload", before.reload, after.reload),
-    )
-    return (key for key, old, new in pairs if old != new)
-
-
-def _raise_descriptor_limit(connections: int) -> None:
-    """Allow the open files that *connections* need, each with one to the agent; say so where the machine doesn't."""
-    wanted = connections * 2 + _SPARE_DESCRIPTORS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    if allowed < wanted:
-        room = (allowed - _SPARE_DESCRIPTORS) // 2
-        log.warning(
-            "inbound.limits.connections is %d, but the limit of open files (ulimit -n: %d) leaves room for %d",
-            connections,
-            hard,
-            room,
-        )
 
 
 __all__ = ["Listener", "Sidecar", "Unstartable", "__version__", "running"]
