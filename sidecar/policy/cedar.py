@@ -11,20 +11,22 @@ import logging
 import re
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sidecar.identity.principal import Principal
 from sidecar.policy import asking
 from sidecar.policy.capability import Capability, Who
-from sidecar.policy.compiled import Compiled, compiled, entered
 from sidecar.policy.decision import Access, Act, Decision, Toolbox
 from sidecar.policy.declared import ENTER, Declared, placed
 from sidecar.policy.facts import NEVER, Facts, facts
-from sidecar.policy.own import Own
 from sidecar.policy.tool import Likeness
 
 if TYPE_CHECKING:
     from cedarpy import Entities, PolicySet
+
+    from sidecar.policy.compiled import Compiled
+    from sidecar.policy.own import Own
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +40,8 @@ _Question = tuple[int, Act | None, str | None, str | None, frozenset[str], Hasha
 class _Slice:
     """The policies of one act on one place, and what they look at."""
 
-    policies: tuple[Compiled, ...]
-    own: Own | None
+    policies: "tuple[Compiled, ...]"
+    own: "Own | None"
     facts: Facts
     argued: bool
     _handle: "PolicySet | None" = None
@@ -85,18 +87,17 @@ class Cedar:
         capabilities: Iterable[Capability],
         enter: Who,
         toolboxes: Mapping[str, Toolbox],
-        own: Own | None = None,
+        own: "Own | None" = None,
     ) -> None:
         capabilities = tuple(capabilities)
         self._declared = Declared(capabilities, enter, toolboxes)
         self._toolboxes = toolboxes
-        own = own or Own()
-        self._own = {act: own.of(act) for act in Act}
+        self._own = {act: own.of(act) if own is not None else None for act in Act}
         self._scopes = {capability.name: capability.scopes for capability in capabilities}
-        self._enter = entered(enter)
-        self._compiled = tuple(policy for each in capabilities for policy in compiled(each, toolboxes))
+        self._capabilities, self._enter = capabilities, enter
         whos = [enter, *(capability.who for capability in capabilities)]
-        self._claims = own.claims.union(*(who.claims_named() for who in whos))
+        claims = own.claims if own is not None else frozenset[str]()
+        self._claims = claims.union(*(who.claims_named() for who in whos))
         self._likeness = Likeness(tool for capability in capabilities for tool in capability.tools)
         self._seen_alike = self._own[Act.TOOL] is None
         self._slices: dict[_Slot, _Slice] = {}
@@ -105,10 +106,6 @@ class Cedar:
         self._remembered: dict[_Question, _Remembered] = {}
         self._count = 0
         self._failed: set[str] = set()
-
-    def warm(self) -> None:
-        """Load Cedar, before anybody waits for it."""
-        import cedarpy  # noqa: F401 - that is all of it
 
     # the decision
 
@@ -235,9 +232,18 @@ class Cedar:
                 self._slices[act, place] = found
         return found
 
+    @cached_property
+    def _compiled(self) -> "tuple[Compiled, ...]":
+        """Every policy that capabilities come to; no start waits for it, only the first that is asked."""
+        from sidecar.policy.compiled import compiled
+
+        return tuple(policy for each in self._capabilities for policy in compiled(each, self._toolboxes))
+
     def _made(self, act: Act, place: str | None, access: Access) -> _Slice:
+        from sidecar.policy.compiled import entered
+
         if act is Act.ENTER:
-            policies: tuple[Compiled, ...] = (self._enter,)
+            policies: tuple[Compiled, ...] = (entered(self._enter),)
         else:
             policies = tuple(each for each in self._compiled if act in each.acts and place in each.places)
         own = self._own[act]
