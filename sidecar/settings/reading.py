@@ -26,6 +26,8 @@ class Reading:
         self.development = False
         self.given: dict[str, int] = {}
         """The path of every key that stands in the file, and its line."""
+        self.names: dict[str, list[str]] = {}
+        """By the path of a table whose keys are names: those in it. A name may hold a dot, as a path does."""
         self.problems: list[Problem] = []
         self.notes: list[str] = []
         self.lacking: set[str] = set()
@@ -68,16 +70,11 @@ class Reading:
     def resolve(self) -> None:
         """Report the names that name nothing, now that the whole file is known."""
         for at, kinds, name in self._references:
-            if not any(f"{kind}.{name}" in self.given for kind in kinds):
+            if not any(name in self.names.get(kind, ()) for kind in kinds):
                 self._unknown(at, kinds, name)
 
     def _unknown(self, at: "At", kinds: tuple[str, ...], name: str) -> None:
-        known = [
-            path.removeprefix(f"{kind}.")
-            for kind in kinds
-            for path in self.given
-            if path.startswith(f"{kind}.") and path.count(".") == kind.count(".") + 1
-        ]
+        known = [one for kind in kinds for one in self.names.get(kind, ())]
         close = nearest(name, known) if at.shown else None
         mend = f"Known: {', '.join(known)}." if known else f"There is none under {' or '.join(kinds)}: add it there."
         what = f"is not {' or '.join(NOUNS[kind] for kind in kinds)}"
@@ -113,16 +110,18 @@ class At(NamedTuple):
     line: int
     shown: bool = True
     """Whether the value may be shown: not if it came from a variable or another file, or is where secrets are given."""
-
-    @property
-    def name(self) -> str:
-        """The last key of the path."""
-        return self.path.rpartition(".")[2]
+    name: str = ""
+    """The last key of the path, as it is written there."""
 
     def key(self, name: str, entry: Entry) -> "At":
         path = f"{self.path}.{name}" if self.path else name
         self.reading.given[path] = entry.line
-        return At(self.reading, path, entry.line, path.partition(".")[0] not in SILENT)
+        return At(self.reading, path, entry.line, path.partition(".")[0] not in SILENT, name)
+
+    def named(self, name: str, entry: Entry) -> "At":
+        """The same, where keys are names that others may refer to."""
+        self.reading.names.setdefault(self.path, []).append(name)
+        return self.key(name, entry)
 
     def item(self, index: int, node: Node) -> "At":
         path = f"{self.path}[{index}]"

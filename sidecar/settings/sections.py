@@ -96,7 +96,7 @@ class Named(Shape):
             raise Misfit("is an empty table", "Name at least one, or remove the key.")
         values: dict[str, Any] = {}
         for written_name, entry in node.entries.items():
-            below = at.key(written_name, entry)
+            below = at.named(written_name, entry)
             try:
                 name = self.name.named(written_name)
             except Misfit as misfit:

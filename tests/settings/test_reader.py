@@ -153,6 +153,25 @@ agent: {name: {env: NAME}, url: {env: URL}}
 """
 
 
+def test_a_name_may_hold_dots(read: Read, wrong: Wrong) -> None:
+    text = """\
+issuers: {okta.eu: {type: oidc, issuer: "https://eu.example", audience: a}}
+providers: {maps.eu: {type: bearer, token: {env: TOKEN}}, maps: {type: bearer, token: {env: TOKEN}}}
+egress: {routes: {maps.eu: {url: "https://maps.example", provider: maps.eu}}}
+capabilities: {look.up: {who: {issuer: okta.eu}, routes: [maps.eu]}}
+"""
+    settings = read(text, {"TOKEN": SECRET})
+    tables = (settings.issuers, settings.providers, settings.egress.routes, settings.capabilities)
+    assert [[(key, one.name) for key, one in table.items()] for table in tables] == [
+        [("okta.eu", "okta.eu")],
+        [("maps.eu", "maps.eu"), ("maps", "maps")],
+        [("maps.eu", "maps.eu")],
+        [("look.up", "look.up")],
+    ]
+    nested = text.replace("provider: maps.eu", "provider: maps.token")  # which is a key of maps, and no provider
+    assert [problem.path for problem in wrong(nested, {"TOKEN": SECRET})] == ["egress.routes.maps.eu.provider"]
+
+
 def test_what_this_machine_lacks_is_a_problem_where_it_is_to_run(wrong: Wrong) -> None:
     assert [problem.path for problem in wrong(ABSENT, whole=True)] == [
         "issuers.okta.login.client_secret",

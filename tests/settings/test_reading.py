@@ -102,6 +102,7 @@ def test_a_misfit_may_be_of_a_key_below() -> None:
         ("providers", "githb", True, '"githb" is not a provider', 'Did you mean "github"?'),
         ("providers", "zzz", True, '"zzz" is not a provider', "Known: github, google."),
         ("providers", "githb", False, "is not a provider", "Known: github, google."),
+        ("providers", "github.type", True, '"github.type" is not a provider', 'Did you mean "github"?'),
         ("issuers", "x", True, '"x" is not an issuer', "There is none under issuers: add it there."),
         ("egress.routes", "calender", True, '"calender" is not a route', 'Did you mean "calendar"?'),
     ],
@@ -110,14 +111,11 @@ def test_a_name_that_names_nothing_is_told_what_there_is(
     kind: str, name: str, shown: bool, what: str, mend: str
 ) -> None:
     one = reading()
-    for path in (
-        "providers",
-        "providers.github",
-        "providers.github.type",
-        "providers.google",
-        "egress.routes.calendar",
-    ):
-        one.given[path] = 1
+    root = At(one, "", 1)
+    github = root.below("providers").named("github", Entry(1, X))
+    github.key("type", Entry(1, X))
+    root.below("providers").named("google", Entry(1, X))
+    root.below("egress").below("routes").named("calendar", Entry(1, X))
     one.refer(At(one, "a", 2, shown), kind, name)
     one.refer(At(one, "b", 2), "providers", "github")
     one.resolve()
