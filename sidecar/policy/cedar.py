@@ -56,10 +56,8 @@ class _Slice:
 
     def named(self, policy: str) -> str:
         """What decisions call the policy of that id."""
-        if self.own is not None and policy in self.own.policies:
-            return self.own.policies[policy].name
-        number = policy.removeprefix("policy")
-        return self.policies[int(number)].capability if number.isdecimal() else "a policy"
+        own = self.own.policies.get(policy) if self.own is not None else None
+        return own.name if own is not None else "a policy"
 
 
 @dataclass(slots=True)

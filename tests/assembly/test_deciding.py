@@ -1,14 +1,18 @@
 """What one configuration decides by."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from sidecar.assembly.deciding import declared_tools, policy, tool_route
+from sidecar.assembly import deciding
+from sidecar.assembly.deciding import claims, declared_tools, memberships, policy, tool_route
 from sidecar.identity.principal import Kind, Principal
+from sidecar.policy.cedar import Cedar
 from sidecar.policy.decision import Access, Act
+from sidecar.policy.declared import Declared
 from sidecar.settings import Settings, load
 
 ALICE = Principal("https://idp.example", "", "alice", "shop", Kind.USER, groups=frozenset({"sales"}))
@@ -61,3 +65,45 @@ def test_tools_without_a_route_are_of_the_one_there_is(
     tmp_path: Path, routes: dict[str, Any], route: str | None
 ) -> None:
     assert tool_route(settings(tmp_path, egress={"routes": routes})) == route
+
+
+OWN = """permit (principal is Principal, action, resource)
+when { principal.hasTag("team") && principal.getTag("team").contains("x") };"""
+SALES = {"sales": {"who": {"groups": ["sales"], "claims": {"department": "east"}}, "tools": ["desk/open"]}}
+DESK = {"desk": ["open"]}
+
+
+def test_cedar_decides_where_something_is_declared_and_only_there(tmp_path: Path) -> None:
+    assert isinstance(policy(settings(tmp_path)), Declared)
+    assert isinstance(policy(settings(tmp_path, tools=DESK, capabilities=SALES)), Cedar)
+    (tmp_path / "own.cedar").write_text(OWN)
+    given = settings(tmp_path, policy={"files": ["own.cedar"]})
+    decides = policy(given)
+    assert isinstance(decides, Cedar)
+    member = replace(ALICE, claims={"team": "x"})
+    assert decides.decide(Access(member, "anywhere"), 0.0).capability == "own.cedar:1"
+    assert not decides.decide(Access(ALICE, "anywhere"), 0.0).allowed
+    deciding.load(given)
+
+
+def test_the_shadow_mode_lets_through_what_it_would_refuse(tmp_path: Path) -> None:
+    decides = policy(settings(tmp_path, policy={"mode": "shadow"}, inbound={"who": {"groups": ["ops"]}}))
+    assert decides.decide(Access(ALICE, act=Act.ENTER), 0.0).shadow
+
+
+def test_those_claims_are_kept_that_a_capability_or_a_policy_names(tmp_path: Path) -> None:
+    (tmp_path / "own.cedar").write_text(OWN)
+    given = settings(tmp_path, tools=DESK, capabilities=SALES, policy={"files": ["own.cedar"]})
+    assert claims(given) == {"department", "team"}
+
+
+def test_groups_are_recorded_where_something_is_declared_about_them(tmp_path: Path) -> None:
+    said = "identity.principal.groups"
+    assert memberships(settings(tmp_path)) is None
+    both = replace(ALICE, groups=frozenset({"sales", "eng"}))
+    named = memberships(settings(tmp_path, tools=DESK, capabilities=SALES))
+    everything = memberships(settings(tmp_path, policy={"mode": "shadow"}))
+    assert named is not None
+    assert everything is not None
+    assert named(both)[said] == ("sales",)
+    assert everything(both)[said] == ("eng", "sales")

@@ -54,6 +54,11 @@ def test_a_policy_that_hands_the_context_on_looks_at_all_of_it() -> None:
     assert inside.mentions == {"arguments"}
 
 
+def test_a_claim_whose_name_is_worked_out_is_not_known_beforehand() -> None:
+    policy = only("permit (principal is Principal, action, resource) when { principal.hasTag(principal.subject) };")
+    assert policy.claims == frozenset()
+
+
 @pytest.mark.parametrize("text", ["", "\n \n", "// nothing\n", "// a;\n// b"])
 def test_there_may_be_none(text: str) -> None:
     assert read("own.cedar", text) == ()
