@@ -8,6 +8,7 @@ ones). What is left differs in case alone, and in the ways to write one IPv6 add
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from sidecar.errors import BadRequest
@@ -52,6 +53,7 @@ class Destination:
         return f"{self.scheme}://{self.authority.decode()}"
 
 
+@lru_cache(maxsize=256)
 def authority(text: bytes, port: int | None) -> tuple[str, int]:
     """Host and port of ``host[:port]``, as a request's target or its ``Host`` has them; *port*: where it names none
     (``None``: it must, as ``CONNECT``'s must: RFC 9110, section 9.3.6). Raise ``BadRequest``."""
