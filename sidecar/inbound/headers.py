@@ -36,11 +36,13 @@ def forged(name: bytes) -> bool:
 
     ``_`` is read as ``-`` and case is ignored, since CGI and WSGI make one variable of all such spellings.
     """
-    plain = name.lower().replace(b"_", b"-")
-    if plain.startswith(_SAID_TO_BE) or plain in _ASSERTED:
-        return True
-    # Nobody spells these so in good faith: to CGI and WSGI they are the agent's own framing, context and forwarding.
-    return b"_" in name and (forwarding(plain) or plain in REPLACED or plain in (b"host", b"authorization"))
+    plain = name.lower()
+    if b"_" in plain:
+        plain = plain.replace(b"_", b"-")
+        # Nobody spells these so in good faith: to CGI and WSGI they are the agent's framing, context and forwarding.
+        if forwarding(plain) or plain in REPLACED or plain in (b"host", b"authorization"):
+            return True
+    return plain.startswith(_SAID_TO_BE) or plain in _ASSERTED
 
 
 def ours(name: bytes) -> bool:
