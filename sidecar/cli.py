@@ -274,6 +274,8 @@ def _policy(chosen: argparse.Namespace) -> int:
     from sidecar.assembly import policing
 
     read = settings.load(chosen.config, os.environ, strict=False)
+    if chosen.what != "propose" and _undecided(read):
+        return PROBLEMS
     try:
         if chosen.what == "test":
             said = policing.tested(read, chosen.file, time.time())  # noqa: TID251 - a command's own clock
@@ -283,6 +285,16 @@ def _policy(chosen: argparse.Namespace) -> int:
         _say(f"{error.filename} can't be read: {error.strerror}")
         return FAILED
     return _told(chosen, said)
+
+
+def _undecided(read: "Settings") -> bool:
+    """Whether policies are lacking, which might forbid what the others allow; say which."""
+    if not any(path.startswith("policy.files[") for path in read.lacking):
+        return False
+    for note in read.notes:
+        if note.startswith("policy.files["):
+            _say(f"{note}: without it nobody knows what is decided")
+    return True
 
 
 def _told(chosen: argparse.Namespace, said: "Said") -> int:
@@ -300,6 +312,8 @@ def _explain(chosen: argparse.Namespace) -> int:
     from sidecar.assembly import questions
 
     read = settings.load(chosen.config, os.environ, strict=False)
+    if _undecided(read):
+        return PROBLEMS
     try:
         said = questions.answer(read, vars(chosen), sys.stdin.buffer, time.time())  # noqa: TID251 - a command's own clock
     except questions.Unusable as error:

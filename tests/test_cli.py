@@ -390,6 +390,20 @@ class TestPolicy:
         assert (done.returncode, done.stderr) == (0, "")
         assert '@capability("sell")' in done.stdout
 
+    @pytest.mark.parametrize(
+        "arguments", [("policy",), ("policy", "test", "e.yaml"), ("explain", "--agent"), ("explain", "--table")]
+    )
+    def test_nothing_is_said_without_a_policy_that_may_forbid_it(
+        self, folder: Path, arguments: tuple[str, ...]
+    ) -> None:
+        (folder / "e.yaml").write_text("- {principal: agent, route: crm, expect: deny}\n")
+        with (folder / "config" / "sidecar.yaml").open("a") as config:
+            config.write("policy: {files: [own.cedar]}\n")
+        done = sidecar(*arguments, cwd=folder)
+        assert (done.returncode, done.stdout) == (2, "")
+        missing = f"policy.files[0] is {folder}/config/own.cedar, which is not there"
+        assert done.stderr == f"sidecar: {missing}: without it nobody knows what is decided\n"
+
     def test_expectations_that_do_not_hold_end_with_1(self, folder: Path) -> None:
         (folder / "e.yaml").write_text("- {principal: agent, route: crm, expect: allow}\n")
         (folder / "config" / "sidecar.yaml").rename(folder / "other.yaml")
