@@ -90,7 +90,7 @@ def _idle(settings: Settings) -> Iterator[str]:
     named = frozenset().union(*(_places(capability, settings) for capability in capabilities))
     for name, route in settings.egress.routes.items():
         path = f"egress.routes.{name}"
-        if capabilities and name not in named:
+        if capabilities and name not in named and not settings.policy.files:  # those may permit it
             yield f"{path}: no capability names it, so that every call on it is refused"
         provider = settings.providers.get(route.provider or "")
         if route.scopes and provider is None:

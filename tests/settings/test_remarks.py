@@ -1,5 +1,7 @@
 """What is said though nothing is wrong."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.settings.conftest import Read
@@ -135,6 +137,13 @@ def routed(routes: str) -> str:
 )
 def test_what_of_a_route_means_nothing_is_remarked_upon(read: Read, routes: str, note: str | None) -> None:
     assert read(routed(routes), {"SECRET": "hunter2"}).notes == ((note,) if note else ())
+
+
+def test_a_route_that_a_policy_of_ones_own_may_permit_is_not_said_to_be_refused(read: Read, tmp_path: Path) -> None:
+    own = tmp_path / "own.cedar"
+    own.write_text('permit (principal, action == Action::"call", resource == Route::"r");')
+    text = routed("named: {url: 'https://a.example'}, r: {url: 'https://b.example'}")
+    assert read(f"{text}\npolicy: {{files: [{own}]}}\n", {"SECRET": "hunter2"}).notes == ()
 
 
 @pytest.mark.parametrize(
