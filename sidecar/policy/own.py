@@ -114,7 +114,7 @@ def _policy(name: str, line: int, statement: str) -> Policy:
     (policy,) = document["staticPolicies"].values()
     result = cedarpy.validate_policies(statement, SCHEMA)
     if not result.validation_passed:
-        raise ValueError("; ".join(dict.fromkeys(_said(each.error) for each in result.errors)))
+        raise ValueError("; ".join(sorted({_said(each.error) for each in result.errors})))
     given = policy.get("annotations", {})
     called = next((given[each] for each in _ANNOTATIONS if given.get(each)), name)
     return Policy(called, line, statement, policy)
