@@ -38,7 +38,8 @@ class Declared:
         and sets of tools, by name; ``None``: whatever capabilities name is one."""
         self._enter = enter if enter is not None else Who()
         self._toolboxes = toolboxes
-        self._rules = tuple(Rule(capability) for capability in capabilities)
+        sets = frozenset(name for name, box in (toolboxes or {}).items() if box.tools)
+        self._rules = tuple(Rule(capability, sets) for capability in capabilities)
         self._by_place = _index((name, rule) for rule in self._rules for name in rule.places)
         self._by_provider = _index((rule.capability.provider, rule) for rule in self._rules)
         self.full = _full(self._rules, toolboxes or {})

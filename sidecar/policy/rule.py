@@ -12,6 +12,8 @@ from sidecar.policy.decision import Access, Act, Decision
 @dataclass(frozen=True, slots=True)
 class Rule:
     capability: Capability
+    sets: frozenset[str] = frozenset()
+    """The names of sets of tools: a route that is called so is something else."""
     allows: Decision = field(init=False)
     patterns: Mapping[str, frozenset[str]] = field(init=False)
     """Route or set of tools → the patterns of those of its tools that it names."""
@@ -33,7 +35,7 @@ class Rule:
         patterns = self.patterns.get(place)
         if patterns is not None:
             return tool.names(patterns)
-        return tool.ALL if place in self.capability.routes else tool.NONE
+        return tool.ALL if place in self.capability.routes and place not in self.sets else tool.NONE
 
     def open_to(self, asked: Access) -> bool:
         """Whether nothing is lacking, but for what depends on the time and on the request."""

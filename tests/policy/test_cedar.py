@@ -88,6 +88,14 @@ def test_what_a_policy_of_ones_own_permits_is_allowed_as_by_a_capability() -> No
     assert policy.tools(None, ["desk/book", "desk/x", "desk/"], 0.0) == [True, False, False]
 
 
+def test_a_route_that_is_called_as_a_set_of_tools_opens_none_of_them() -> None:
+    route = replace(DESK, tools=frozenset(), routes=frozenset({"desk"}))
+    for policy in (cedar(route), Declared([route], Who(), world.TOOLBOXES)):
+        assert not policy.decide(BOOK, 0.0).allowed
+        assert policy.tools(ALICE, ["desk/book"], 0.0) == [False]
+        assert policy.decide(Access(ALICE, "desk"), 0.0).allowed
+
+
 def test_who_may_enter_is_a_matter_of_policies_too() -> None:
     enters = Access(BOB, act=Act.ENTER)
     assert cedar(MAIL, enter=SALES).decide(enters, 0.0) == Decision(

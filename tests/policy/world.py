@@ -86,7 +86,7 @@ capabilities = st.lists(
         whos,
         provider=st.none() | st.just("google") | _providers,
         scopes=st.just(frozenset({"read", "write"})) | _scopes,
-        routes=st.frozensets(st.sampled_from(ROUTES), max_size=2),
+        routes=st.frozensets(st.sampled_from([*ROUTES, "desk"]), max_size=2),
         tools=st.frozensets(tools, max_size=3),
         arguments=st.just({})
         | st.dictionaries(st.sampled_from(["city", "n"]), st.frozensets(_written, max_size=4), max_size=2),
