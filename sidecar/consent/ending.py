@@ -34,6 +34,9 @@ async def spend(
     kept."""
     provider = provider_of(surroundings, session)
     offer = await surroundings.grants.redeem(provider, session.owner, session.scopes, redemption)
+    if offer.missing and not offer.grant.place.scopes:
+        await _nothing(surroundings, session, provider, offer)
+        return None
     try:
         others = await _others(surroundings, session, offer.grant)
         if not others:
@@ -47,6 +50,15 @@ async def spend(
         Step.ACCOUNT, provider.name, browser, session, return_url, proved=True, carried=Switch(offer, before, provider)
     )
     return surroundings.attempts.open(attempt)
+
+
+async def _nothing(surroundings: Surroundings, session: Session, provider: Provider, offer: Offer) -> None:
+    """The user granted nothing of what was asked for, and has said no: nothing is connected. Raise
+    ``AuditUnavailable``."""
+    try:
+        deny(surroundings, session, "the user granted nothing of what was asked")
+    finally:
+        await surroundings.grants.discard(provider, offer.grant)
 
 
 async def keep(surroundings: Surroundings, session: Session, offer: Offer, instead_of: Sequence[Grant]) -> None:

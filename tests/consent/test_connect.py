@@ -123,6 +123,18 @@ async def test_what_was_asked_and_what_was_granted_are_told_apart(around: Around
     assert around.journal.events[-1]["attributes"]["identity.outcome"] == "partial"
 
 
+async def test_who_grants_nothing_of_what_was_asked_has_said_no(around: Around) -> None:
+    around.provider.grants = frozenset()
+    url, session = around.ask(READ, WRITE)
+    said = await around.agree(around.browser(), url)
+    assert said.title == "Nothing was connected"
+    assert session.status is Status.DENIED
+    assert session.missing == {READ, WRITE}
+    assert await around.grants() == []
+    assert len(around.provider.revoked) == 1
+    assert around.journal.names[-1] == "identity.consent_denied"
+
+
 async def test_back_to_the_application_by_exact_match_alone(around: Around) -> None:
     around.change(return_urls=frozenset({RETURN}))
     url, _ = around.ask()
