@@ -17,6 +17,7 @@ _MOST_REMEMBERED, _LONGEST_REMEMBERED = 256, 1024
 """Bodies of one call, and the bytes of each."""
 _MOST_SCOPES = 64
 _MOST_TOOLS, _LONGEST_TOOL = 1024, 256
+_TOOL = re.compile(rf"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{_LONGEST_TOOL}}}")  # as on MCP routes
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,512}")  # RFC 6749, section 3.3
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 
@@ -46,7 +47,7 @@ def _is_scopes(value: Any) -> bool:
 
 
 def _is_tool(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= _LONGEST_TOOL
+    return isinstance(value, str) and _TOOL.fullmatch(value) is not None
 
 
 def _are_tools(value: Any) -> bool:
