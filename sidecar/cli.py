@@ -29,7 +29,7 @@ Command = Callable[[argparse.Namespace], int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    chosen = parser().parse_args(arguments)
+    chosen = _chosen(arguments)
     gc.disable()  # nothing that is imported goes again; who stays turns it on once that is done
     from sidecar.settings import Problems  # not before --version and --help have been answered
 
@@ -49,6 +49,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         gc.enable()
     return code
+
+
+def _chosen(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Grants are named before and behind options: of several, argparse takes only those that stand together."""
+    top = parser()
+    chosen, more = top.parse_known_args(arguments)
+    if more and ("grant" not in chosen or any(one.startswith("-") for one in more)):
+        top.error(f"unrecognized arguments: {' '.join(more)}")
+    if more:
+        chosen.grant += more
+    return chosen
 
 
 def parser() -> argparse.ArgumentParser:
@@ -94,8 +105,8 @@ def parser() -> argparse.ArgumentParser:
     _explained(add("explain", _explain, "why somebody may do something or not; or everything that they may", json=True))
     grants = _reached(add("grants", _grants, "list what users granted, or revoke some of it", json=True))
     grants.add_argument("what", choices=("list", "revoke"))
-    grants.add_argument("grant", nargs="*", metavar="GRANT", help="the ids of those to revoke, as listed")
-    grants.add_argument("--principal", metavar="ID", help="revoke everything of that principal (p_…)")
+    grants.add_argument("grant", nargs="*", metavar="GRANT", help="the ids of those meant, as listed")
+    grants.add_argument("--principal", metavar="ID", help="everything of that principal (p_…)")
     revoke = _reached(add("revoke", _revoke, "end everything of one principal: tokens, handles, calls", json=True))
     revoke.add_argument("principal", type=_principal, metavar="PRINCIPAL", help="p_…, or h_… as the record has it")
     revoke.add_argument("--grants", action="store_true", help="revoke what they granted, too, at the providers")
@@ -328,7 +339,7 @@ def _grants(chosen: argparse.Namespace) -> int:
     from sidecar.ops import report
 
     if chosen.what == "list":
-        answer = _well(_asked(chosen, "GET", "/grants"))
+        answer = _listed(chosen)
         if answer is not None and not chosen.json:
             _print_lines(report.grants(answer, time.time()))  # noqa: TID251 - a command's own clock
     else:
@@ -338,6 +349,15 @@ def _grants(chosen: argparse.Namespace) -> int:
     if answer is not None and chosen.json:
         _print_json(answer)
     return FAILED if answer is None else 0
+
+
+def _listed(chosen: argparse.Namespace) -> dict[str, Any] | None:
+    """All, or those that are named by their id or their principal."""
+    answer = _well(_asked(chosen, "GET", "/grants"))
+    named = {*chosen.grant, *([chosen.principal] if chosen.principal else ())}
+    if answer is None or not named:
+        return answer
+    return {"grants": [one for one in answer["grants"] if one["id"] in named or one["principal"] in named]}
 
 
 def _revoked(chosen: argparse.Namespace) -> dict[str, Any] | None:
@@ -353,7 +373,7 @@ def _revoked(chosen: argparse.Namespace) -> dict[str, Any] | None:
         if answer is None:
             return None
         if not answer["revoked"]:
-            _say(f"there is no grant of the {one[0]} {one[1]}")
+            _say(f"there is no grant {'of ' if one[0] == 'principal' else ''}{one[1]}")
         revoked += answer["revoked"]
     return {"revoked": revoked}
 

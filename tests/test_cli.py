@@ -77,6 +77,12 @@ class TestUsage:
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith("usage: sidecar")
 
+    @pytest.mark.parametrize("arguments", [("status", "g_x"), ("grants", "list", "--json", "g_x", "--no-option")])
+    def test_what_a_command_does_not_take_is_wrong_usage(self, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+        done = sidecar(*arguments, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "unrecognized arguments" in done.stderr
+
     def test_help_tells_what_each_command_does(self, tmp_path: Path) -> None:
         shown = sidecar("--help", cwd=tmp_path).stdout
         assert re.search(r"check +show every problem", shown)

@@ -59,6 +59,11 @@ async def test_grants_are_listed_revoked_and_sealed_under_a_new_key(issuer: Issu
         listed = {one["subject"]: one for one in json.loads(out)["grants"]}
         assert (code, set(listed)) == (0, {ALICE.subject, BOB.subject})
         assert "token-" not in out
+        for named in (("--principal", BOB.id), (listed[BOB.subject]["id"],)):
+            code, out, _ = await command(running, "grants", "list", "--json", *named)
+            assert [one["subject"] for one in json.loads(out)["grants"]] == [BOB.subject]
+        code, out, _ = await command(running, "grants", "list", "--principal", "p_nobody")
+        assert (code, out) == (0, "0 grants\n")
 
         code, out, _ = await command(running, "keys", "rotate")
         assert code == 0
@@ -74,7 +79,9 @@ async def test_grants_are_listed_revoked_and_sealed_under_a_new_key(issuer: Issu
         code, out, _ = await command(running, "grants", "list")
         assert (code, out) == (0, "0 grants\n")
         code, _, err = await command(running, "grants", "revoke", "g_none")
-        assert (code, err) == (0, "sidecar: there is no grant of the grant g_none\n")
+        assert (code, err) == (0, "sidecar: there is no grant g_none\n")
+        code, _, err = await command(running, "grants", "revoke", "--principal", "p_none")
+        assert (code, err) == (0, "sidecar: there is no grant of p_none\n")
         code, _, err = await command(running, "grants", "revoke")
         assert code == 1
         assert "name the grants" in err
