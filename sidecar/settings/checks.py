@@ -48,15 +48,20 @@ def consent(settings: Settings) -> Iterator[Finding]:
     """Pages of the agent, which a model writes, never share an origin with those on which users agree."""
     if settings.development or settings.inbound.public_url is None:
         return
-    agent = addresses.taken(settings.inbound.public_url).host
+    agent = _host(settings.inbound.public_url)
     about = ("inbound.public_url", "development")
-    if settings.consent.public_url is not None and addresses.taken(settings.consent.public_url).host == agent:
+    if settings.consent.public_url is not None and _host(settings.consent.public_url) == agent:
         mend = "Give the consent pages a host name of their own, such as accounts.example.com."
         yield Finding("consent.public_url", "is on the agent's own host", mend, about)
     for index, url in enumerate(settings.consent.return_urls):
-        if addresses.taken(url).host == agent:
+        if _host(url) == agent:
             mend = "Send users back to the application, not to the agent."
             yield Finding(f"consent.return_urls[{index}]", "is on the agent's own host", mend, about)
+
+
+def _host(url: str) -> str:
+    """Of a host, with the dot of the root at its end or without."""
+    return addresses.taken(url).host.removesuffix(".")
 
 
 def sandbox(settings: Settings) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from urllib.parse import urlsplit
 
 from sidecar.secret import Secret
 from sidecar.settings.problem import Misfit
@@ -36,9 +37,22 @@ def state_key(text: str) -> Secret:
 
 
 def vault_url(text: str) -> Secret:
-    if not re.fullmatch(VAULT_URL, text):
+    if not re.fullmatch(VAULT_URL, text) or not _splits(text):
         raise Misfit("is not the URL of a vault", "Write  sqlite:PATH  or  postgresql://…")
     return secret(text)
+
+
+def _splits(url: str) -> bool:
+    """Whether a database's URL falls into parts: not with a ``/`` or ``#`` of the password's that isn't encoded."""
+    if url.startswith("sqlite:"):
+        return True
+    try:
+        parts = urlsplit(url)
+        several = "," in parts.netloc  # hosts, each with a port of its own
+        port = None if several else parts.port
+    except ValueError:
+        return False
+    return port != 0
 
 
 def agent_token(text: str) -> Secret:

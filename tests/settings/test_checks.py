@@ -26,6 +26,12 @@ OKTA = "{type: okta, domain: acme.okta.com, audience: a}"
             "is on the agent's own host",
         ),
         (
+            HOSTS + "consent: {public_url: 'https://agent.example.com.'}",
+            "consent.public_url",
+            3,
+            "is on the agent's own host",
+        ),
+        (
             HOSTS + "consent: {return_urls: ['https://app.example.com', 'https://agent.example.com/done']}",
             "consent.return_urls[1]",
             3,

@@ -29,7 +29,16 @@ def test_a_state_key_may_be_a_key_services(text: str) -> None:
     assert credentials.state_key(text) == Secret(text)
 
 
-@pytest.mark.parametrize("text", ["sqlite:/var/lib/vault.db", "postgresql://user:pass@db/vault?sslmode=verify-full"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sqlite:/var/lib/vault.db",
+        "sqlite://odd:[path",
+        "postgresql://user:pass@db/vault?sslmode=verify-full",
+        "postgresql://user:pa%2Fss@one:5432,two:5433/vault",
+        "postgresql:///vault?host=/run/postgresql",
+    ],
+)
 def test_a_vault_is_one_of_two_kinds(text: str) -> None:
     assert credentials.vault_url(text) == Secret(text)
 
@@ -51,6 +60,9 @@ def test_an_agents_token_stands_as_it_is_in_headers_and_urls() -> None:
         (credentials.state_key, "hunter2größer", "is not 32 bytes in base64"),
         (credentials.vault_url, "mysql://root:hunter2@db", "is not the URL of a vault"),
         (credentials.vault_url, "sqlite:", "is not the URL of a vault"),
+        (credentials.vault_url, "postgresql://root:hunter2@[::1/v", "is not the URL of a vault"),
+        (credentials.vault_url, "postgresql://root:hunter2@db:99999/v", "is not the URL of a vault"),
+        (credentials.vault_url, "postgresql://root:hunter2/@db/v", "is not the URL of a vault"),
         (credentials.agent_token, "hunter2", "is not 16 to 256 letters, digits, - . _ and ~"),
         (credentials.agent_token, "hunter2:hunter2:hunter2", "is not 16 to 256 letters, digits, - . _ and ~"),
     ],
