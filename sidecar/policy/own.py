@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|;', re.DOTALL)
 _ANNOTATIONS = ("id", "capability")
+_PLACES = frozenset({"Route", "Toolset", "Provider", "Tool"})
 _CONTEXT = frozenset({"method", "path", "arguments", "now", "hours"})
 
 
@@ -60,6 +61,12 @@ class Policy:
     def claims(self) -> frozenset[str]:
         """The claims that it looks at: those that a literal names."""
         return frozenset(_claims(self.document["conditions"]))
+
+    @property
+    def places(self) -> frozenset[tuple[str, str]]:
+        """What it names that there must be for it to have any effect: of ``Route``, ``Toolset``, ``Provider`` and
+        ``Tool``, and its name."""
+        return frozenset((kind, name) for kind, name in _entities(self.document) if kind in _PLACES)
 
 
 class Own:
@@ -171,3 +178,15 @@ def _claims(node: Any) -> Iterator[str]:
             if isinstance(named, str):
                 yield named
         yield from _claims(inner)
+
+
+def _entities(node: Any) -> Iterator[tuple[str, str]]:
+    """Every entity that is named, with its type."""
+    if isinstance(node, list):
+        for each in node:
+            yield from _entities(each)
+    elif isinstance(node, dict):
+        if node.keys() == {"type", "id"}:
+            yield node["type"], node["id"]
+        for inner in node.values():
+            yield from _entities(inner)
