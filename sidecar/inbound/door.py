@@ -185,7 +185,7 @@ class Door:
         self._journal = journal
         self._tracer = tracer
         self._rules = Rules(manners.public, OWNED if own is not None else ())
-        self._verdicts = Verdicts(forward_authorization=manners.forward_authorization)
+        self._verdicts = self._named()
         self.shapes: Shapes[Plan] = Shapes(self._plan, token=None if manners.forward_authorization else verifier.held)
         self._forwarding: dict[tuple[str, bool, bytes], bytes] = {}
         """What is said of the peers and hosts seen last: a proxy in front brings several hosts over one connection."""
@@ -353,11 +353,18 @@ class Door:
     def _plan(self, at: Mapping[bytes, tuple[int, ...]]) -> Plan:
         kept: list[int] = []
         of_proxies: list[int] = []
-        for verdict, indices in zip(map(self._verdicts.__getitem__, at), at.values(), strict=True):
+        forwarding: tuple[bytes, ...] = ()
+        verdicts = self._verdicts
+        for name, indices in at.items():
+            verdict = verdicts.get(name)
+            if verdict is None:
+                verdict = self._verdict(name)
             if verdict is _KEPT:
                 kept += indices
             elif verdict is _KEPT_OF_TRUSTED:
                 of_proxies += indices
+            elif name in headers.FORWARDING:
+                forwarding += (name,)
         kept.sort()
         lines = tuple(kept)
         traceparent = at.get(b"traceparent", ())
@@ -368,9 +375,23 @@ class Door:
             traceparent=traceparent[0] if len(traceparent) == 1 else -1,
             tracestate=at.get(b"tracestate", ()),
             baggage=at.get(b"baggage", ()),
-            forwarding=tuple(sorted(headers.FORWARDING & at.keys())),
+            forwarding=forwarding,
             preflight=b"origin" in at and b"access-control-request-method" in at,
         )
+
+    def _verdict(self, name: bytes) -> "Verdict":
+        """What becomes of a field by its lower-case name. Remembered within bounds: names are a caller's to choose."""
+        verdict = _DROPPED if headers.forged(name) else _KEPT
+        if len(name) <= _LONGEST_NAME:
+            if len(self._verdicts) >= _MOST_VERDICTS:
+                self._verdicts = self._named()
+            self._verdicts[name] = verdict
+        return verdict
+
+    def _named(self) -> "dict[bytes, Verdict]":
+        """What becomes of the fields that have a name of their own in what is promised."""
+        named = dict.fromkeys(headers.ALSO_FORWARDING, _KEPT_OF_TRUSTED) | dict.fromkeys(headers.REPLACED, _DROPPED)
+        return named if self._manners.forward_authorization else {**named, b"authorization": _DROPPED}
 
 
 class Verdict(Enum):
@@ -384,29 +405,7 @@ class Verdict(Enum):
 
 _DROPPED, _KEPT, _KEPT_OF_TRUSTED = Verdict
 _ABSENT = (-1,)
-
-
-class Verdicts(dict[bytes, Verdict]):
-    """What becomes of a field by its lower-case name: of those that have a rule of their own, and of those seen of
-    late, within bounds, since names are a caller's to choose."""
-
-    MOST, LONGEST = 1024, 64
-
-    def __init__(self, *, forward_authorization: bool) -> None:
-        self._ruled = dict.fromkeys(headers.ALSO_FORWARDING, _KEPT_OF_TRUSTED)
-        self._ruled |= dict.fromkeys(headers.REPLACED, _DROPPED)
-        if not forward_authorization:
-            self._ruled[b"authorization"] = _DROPPED
-        super().__init__(self._ruled)
-
-    def __missing__(self, name: bytes) -> Verdict:
-        verdict = _DROPPED if headers.forged(name) else _KEPT
-        if len(name) <= self.LONGEST:
-            if len(self) >= self.MOST:
-                self.clear()
-                self.update(self._ruled)
-            self[name] = verdict
-        return verdict
+_MOST_VERDICTS, _LONGEST_NAME = 1024, 64
 
 
 def _bearer(head: Head[Plan], plan: Plan) -> bytes:

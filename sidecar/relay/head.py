@@ -87,11 +87,16 @@ class Shape(Generic[T]):
 
 def shape(names: tuple[bytes, ...], plan: Callable[[Mapping[bytes, tuple[int, ...]]], T]) -> Shape[T]:
     """Decide all that follows from *names* as they came."""
-    lower = b"\n".join(names).lower().split(b"\n")
-    at: dict[bytes, tuple[int, ...]] = dict(zip(lower, _ALONE, strict=False))
+    at: dict[bytes, tuple[int, ...]] = {}
     repeated: dict[bytes, list[int]] = {}
-    if len(at) != len(names):
-        at, repeated = _gathered(lower)
+    for index, name in enumerate(names):
+        lower = name.lower()
+        if lower in at:
+            repeated.setdefault(lower, [*at[lower]]).append(index)
+        else:
+            at[lower] = (index,)
+    if repeated:  # gathered apart: a tuple that grows by one is copied as often, and a caller chooses how often
+        at |= {lower: tuple(indices) for lower, indices in repeated.items()}
     fault, reason = _fault(at, repeated)
     length, chunked = at.get(b"content-length", _ABSENT)[0], at.get(b"transfer-encoding", _ABSENT)[0]
     upgrade, expect = at.get(b"upgrade", _ABSENT)[0], at.get(b"expect", _ABSENT)[0]
@@ -113,20 +118,6 @@ def shape(names: tuple[bytes, ...], plan: Callable[[Mapping[bytes, tuple[int, ..
 
 
 _ABSENT = (-1,)
-_ALONE = tuple([(index,) for index in range(64)])
-
-
-def _gathered(lower: list[bytes]) -> tuple[dict[bytes, tuple[int, ...]], dict[bytes, list[int]]]:
-    """Where each name is, and where those are that come more than once."""
-    at: dict[bytes, tuple[int, ...]] = {}
-    repeated: dict[bytes, list[int]] = {}
-    for index, name in enumerate(lower):
-        if name in at:
-            repeated.setdefault(name, [*at[name]]).append(index)
-        else:
-            at[name] = (index,)
-    # Gathered apart: a tuple that grows by one is copied as often, and a caller chooses how often.
-    return at | {name: tuple(indices) for name, indices in repeated.items()}, repeated
 
 
 def _fault(at: Mapping[bytes, tuple[int, ...]], repeated: Iterable[bytes]) -> tuple[type[Refusal] | None, str]:
