@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from sidecar.consent import accounts, callback, complete, connect, cookies, frame, switching
+from sidecar.consent.failures import FAILURES
 from sidecar.consent.frame import Page, document
 from sidecar.consent.surroundings import Surroundings
 from sidecar.consent.visit import Answer, Failed, Redirect, Visit, pairs
@@ -95,10 +96,12 @@ async def _page(around: Surroundings, steps: tuple[str, ...], request: "web.Requ
     try:
         answer = await _answered(visit, request)
     except Failed as failed:
-        log.debug("a page of the consent listener: %s (%s)", failed.what, failed.reason)
+        grave = FAILURES[failed.what].grave or isinstance(failed.__cause__, Refusal)
+        level = logging.WARNING if grave else logging.DEBUG
+        log.log(level, "a consent page: %s (%s); reference %s", failed.what, failed.reason, visit.trace_id)
         answer = visit.failure(failed)
     except Exception:
-        log.exception("a page of the consent listener failed")
+        log.exception("a page of the consent listener failed; reference %s", visit.trace_id)
         answer = visit.failure(Failed("broken"))
     return _response(visit, answer)
 
@@ -213,7 +216,7 @@ async def _complete(around: Surroundings, session_id: str, request: "web.Request
         log.debug("a consent was not completed: %s (%s)", refusal.code, refusal.reason)
         return _refused(refusal, trace_id)
     except Exception:
-        log.exception("completing a consent failed")
+        log.exception("completing a consent failed; reference %s", trace_id)
         return _refused(Internal(), trace_id)
     body = json.dumps(said).encode()
     return web.Response(body=body, content_type="application/json", headers={"X-Trace-Id": trace_id})

@@ -17,6 +17,22 @@ _NO = frozenset(
     {"access_denied", "user_denied", "consent_declined", "user_cancelled_authorize", "user_cancelled_login"}
 )
 """By which providers say that the user said no (RFC 6749, section 4.1.2.1; the others are theirs)."""
+_ERRORS = frozenset(
+    {
+        "invalid_request",
+        "unauthorized_client",
+        "unsupported_response_type",
+        "invalid_scope",
+        "invalid_target",
+        "server_error",
+        "temporarily_unavailable",
+        "interaction_required",
+        "login_required",
+        "account_selection_required",
+        "consent_required",
+    }
+)
+"""What else a browser is sent back with (the same; RFC 8707, section 2; OpenID Connect Core, section 3.1.2.6)."""
 
 
 async def called_back(visit: Visit, name: str) -> Answer:
@@ -88,7 +104,9 @@ def _declined(visit: Visit, session: Session, attempt: Attempt) -> Answer:
     if said_no:
         return to_session(visit, session, attempt.return_url)
     again = surroundings.place.path("connect", session.id)
-    raise Failed("provider", f"callback of {session.provider}: an error", again=again)
+    error = visit.query["error"]
+    told = f"the error {error}" if error in _ERRORS else "an error"  # of any other, who sent it is anybody's guess
+    raise Failed("provider", f"callback of {session.provider}: {told}", again=again)
 
 
 def _to_application(visit: Visit, session: Session, attempt: Attempt, redemption: Redemption) -> Redirect:

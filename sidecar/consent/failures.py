@@ -15,7 +15,7 @@ class Failure(NamedTuple):
     happened: str
     do: str
     grave: bool = False
-    """It is no everyday matter."""
+    """It is no everyday matter: who sees it is given a reference, with which the log has the reason."""
 
 
 FAILURES: Mapping[str, Failure] = {

@@ -1,6 +1,5 @@
 """What the steps of consent have in common: the question, in words, and what is shown where it fails."""
 
-import logging
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -14,8 +13,6 @@ from sidecar.errors import NotPermitted, RateLimited, Refusal
 from sidecar.identity.issuer import Issuer
 from sidecar.oauth.catalog.entry import Entry
 from sidecar.oauth.provider import Provider
-
-log = logging.getLogger(__name__)
 
 
 def possible(issuer: Issuer | None, return_urls: frozenset[str]) -> bool:
@@ -67,8 +64,8 @@ def to_session(visit: Visit, session: Session, return_url: str | None, *steps: s
 
 def provider_failed(refusal: Refusal, again: str | None) -> Failed:
     """What the user is shown for what a provider, the vault or the journal did."""
-    log.warning("consent failed: %s: %s", refusal.code, refusal.reason)
+    reason = f"{refusal.code}: {refusal.reason}"
     if isinstance(refusal, NotPermitted):
-        return Failed("gone", refusal.reason)
+        return Failed("gone", reason)
     busy = refusal.status == HTTPStatus.SERVICE_UNAVAILABLE or isinstance(refusal, RateLimited)
-    return Failed("busy" if busy else "provider", refusal.reason, again=again)
+    return Failed("busy" if busy else "provider", reason, again=again)

@@ -1,7 +1,5 @@
 """Sends a browser to its user's issuer, and finds out who comes back."""
 
-import logging
-
 from sidecar.consent import login, pages
 from sidecar.consent.attempts import Astray, Attempt, Step
 from sidecar.consent.frame import Page
@@ -16,8 +14,6 @@ from sidecar.identity.principal import Principal
 from sidecar.secret import Secret
 from sidecar.wire.http import Request, Response, Unreachable
 from sidecar.wire.strict import base64url_encode
-
-log = logging.getLogger(__name__)
 
 KNOWN_SECONDS = 60.0
 """How long it is believed where an issuer's users sign in."""
@@ -114,9 +110,8 @@ async def _fetch(surroundings: Surroundings, issuer: Issuer, request: Request) -
 
 def failed(refusal: Refusal, session: Session | None, visit: Visit) -> Failed:
     """What the user is shown for what an issuer did."""
-    log.warning("sign-in failed: %s: %s", refusal.code, refusal.reason)
     again = visit.surroundings.place.path(*(("connect", session.id) if session is not None else ("accounts",)))
-    return Failed("issuer", refusal.reason, again=again)
+    return Failed("issuer", f"{refusal.code}: {refusal.reason}", again=again)
 
 
 def _again(attempt: Attempt, visit: Visit) -> str:

@@ -1,10 +1,14 @@
 """The consent listener as browsers see it."""
 
+import logging
+import re
+
 import pytest
 
 from sidecar.consent.frame import Place, assets
 from sidecar.consent.visit import pairs
-from tests.consent.around import NAVIGATION, PUBLIC, Around
+from sidecar.wire.http import Response
+from tests.consent.around import NAVIGATION, PUBLIC, Around, Said
 
 
 @pytest.mark.parametrize("path", ["/accounts", "/connect/x", "/nowhere", "/assets/nothing.css", "/consents/x/complete"])
@@ -69,6 +73,40 @@ async def test_a_bug_is_shown_as_ours_and_told_in_the_log(around: Around, caplog
     assert (said.status, said.title) == (500, "Something went wrong")
     assert "secret" not in said.text
     assert "a bug with a secret in it" in caplog.text
+    assert reference(said) in caplog.text
+
+
+async def test_the_reference_that_a_user_is_shown_is_in_the_log_with_the_reason(
+    around: Around, caplog: pytest.LogCaptureFixture
+) -> None:
+    around.provider.fault = Response(500, {}, b"")
+    url, _ = around.ask()
+    browser = around.browser()
+    said = await around.agree(browser, url)
+    assert said.title == "The connection didn’t work"
+    (told,) = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
+    assert "provider_unreachable: calendar: the token endpoint was answered with status 500" in told
+    assert reference(said) in told
+
+
+@pytest.mark.parametrize(("error", "told"), [("invalid_scope", "the error invalid_scope"), ("a\nb", "an error")])
+async def test_a_providers_error_is_in_the_log_where_it_is_a_known_one(
+    around: Around, caplog: pytest.LogCaptureFixture, error: str, told: str
+) -> None:
+    url, _ = around.ask()
+    browser = around.browser()
+    said = await around.to_provider(browser, url)
+    said = await browser.go(around.provider.authorize(said.onward, None, error=error))
+    assert said.title == "The connection didn’t work"
+    assert f"callback of calendar: {told}" in caplog.text
+    assert reference(said) in caplog.text
+    assert error not in said.text
+
+
+def reference(said: Said) -> str:
+    found = re.search("Reference: <code>([0-9a-f]{32})</code>", said.text)
+    assert found is not None
+    return found[1]
 
 
 async def test_a_reload_is_in_force_at_once(around: Around) -> None:
