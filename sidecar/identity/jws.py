@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sidecar.errors import SignatureInvalid, TokenMalformed
-from sidecar.identity.key import Key, algorithms
+from sidecar.identity.key import Key
 from sidecar.wire.strict import base64url, json_object
 
 
@@ -48,10 +48,12 @@ def read(token: bytes) -> Jws:
 def check(jws: Jws, key: Key, allowed: frozenset[str]) -> None:
     """Raise ``SignatureInvalid`` unless *key* made the signature, with an algorithm that is allowed and the key's
     own."""
+    from sidecar.identity.signature import holds
+
     alg = algorithm(jws.header, allowed)
     if alg not in key.algorithms:
         raise SignatureInvalid("the token's alg is not one of its key")
-    if not algorithms()[alg].verify(jws.signing_input, key.material, jws.signature):
+    if not holds(alg, key.material, jws.signing_input, jws.signature):
         raise SignatureInvalid("the signature does not hold")
 
 

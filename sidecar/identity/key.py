@@ -1,6 +1,5 @@
 """One public key of an issuer, read strictly from its JWK (RFC 7517, 7518, 8037)."""
 
-import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -70,7 +69,7 @@ def read(jwk: Mapping[str, Any]) -> Key:
         algorithms=frozenset({alg}) if "alg" in jwk else algorithms,
         fingerprint=hashlib.sha256(json.dumps(numbers, sort_keys=True).encode()).digest(),
         issuer=issuer if isinstance(issuer, str) else None,
-        material=_material(numbers, alg),
+        material=_material(numbers),
     )
 
 
@@ -120,18 +119,10 @@ def _number(value: int) -> str:
     return base64url_encode(value.to_bytes((value.bit_length() + 7) // 8, "big")).decode()
 
 
-def _material(numbers: Mapping[str, str], alg: str) -> Any:
-    from jwt.exceptions import InvalidKeyError  # here, and not above: its import costs 80 ms of start-up
+def _material(numbers: Mapping[str, str]) -> Any:
+    from sidecar.identity.signature import public_key
 
     try:
-        return algorithms()[alg].from_jwk(dict(numbers))
-    except (InvalidKeyError, ValueError) as error:
+        return public_key(numbers)
+    except ValueError as error:
         raise KeyUnusable("its numbers are no point of its curve, or no key") from error
-
-
-@functools.cache
-def algorithms() -> Mapping[str, Any]:
-    """PyJWT's signature algorithms by their JWA name."""
-    from jwt.algorithms import get_default_algorithms
-
-    return get_default_algorithms()

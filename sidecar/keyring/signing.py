@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sidecar.identity.key import algorithms
 from sidecar.wire.strict import base64url_encode
 
 LABEL = "principal assertion P-256 v1"
@@ -41,10 +40,11 @@ class SigningKey:
 
     def sign(self, typ: str, claims: Mapping[str, object]) -> str:
         """A JWT in compact form (RFC 7515, section 7.1)."""
+        from sidecar.identity.signature import es256
+
         head = _json({"alg": "ES256", "kid": self.kid, "typ": typ})
         signing_input = base64url_encode(head) + b"." + base64url_encode(_json(claims))
-        signature: bytes = algorithms()["ES256"].sign(signing_input, self._private)
-        return (signing_input + b"." + base64url_encode(signature)).decode()
+        return (signing_input + b"." + base64url_encode(es256(self._private, signing_input))).decode()
 
     def __repr__(self) -> str:
         return f"SigningKey({self.kid})"
